@@ -1,0 +1,97 @@
+//! What is asked of the books, and what they answer.
+
+use serde::{Deserialize, Serialize};
+use vocab::{Instant, Pico, Usage};
+
+/// One upstream call that may be billed. Failed attempts and hedge losers have one too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub provider: String,
+    pub model: String,
+    pub usage: Usage,
+    /// The version of the price it was charged at; None where nothing was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<String>,
+    pub amount: Pico,
+    /// `ok`, or the name of the fault (`vocab::Fault::name`), or `left` (client gone), `lost` (hedge loser).
+    pub outcome: String,
+}
+
+/// An operation on one account. The id makes it happen once, however often it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Credit given. `id` is the grant's own.
+    Grant { id: String, amount: Pico, reason: String },
+    /// The worst case of a request is set aside until it is settled, released, or its lease ends.
+    Hold {
+        id: String,
+        amount: Pico,
+        /// What to settle at if the one who should end it never does.
+        estimate: Pico,
+        lease_until: Instant,
+        /// Free-form marks of the caller (tags), canonical JSON or empty.
+        tags: String,
+    },
+    /// More is set aside for a hold that runs out, and its lease is prolonged.
+    Extend { id: String, more: Pico, lease_until: Instant },
+    /// The request ended: charge the sum of its lines, give the rest back.
+    Settle { id: String, lines: Vec<Line>, estimated: bool },
+    /// The request ended and nothing was used.
+    Release { id: String, lines: Vec<Line>, why: String },
+}
+
+impl Op {
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Grant { id, .. }
+            | Self::Hold { id, .. }
+            | Self::Extend { id, .. }
+            | Self::Settle { id, .. }
+            | Self::Release { id, .. } => id,
+        }
+    }
+}
+
+/// An account's money at one moment. `available = balance − held`, and may not fall below `−overdraft`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    pub granted: Pico,
+    pub settled: Pico,
+    pub held: Pico,
+}
+
+impl Balance {
+    pub const fn balance(&self) -> Pico {
+        self.granted.minus(self.settled)
+    }
+
+    pub const fn available(&self) -> Pico {
+        self.balance().minus(self.held)
+    }
+}
+
+/// Why an operation was not done. A refusal changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not enough available.
+    Poor { needed: Pico, available: Pico },
+    /// The id was used before for something else.
+    Conflict { id: String },
+    /// There is no open hold of that id.
+    NoHold { id: String },
+    /// A negative or overflowing amount.
+    BadAmount,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Poor { needed, available } => write!(f, "needs {needed} USD, {available} USD available"),
+            Self::Conflict { id } => write!(f, "the id {id} was used before for another operation"),
+            Self::NoHold { id } => write!(f, "there is no open hold {id}"),
+            Self::BadAmount => f.write_str("an amount is negative or too large"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,87 @@
+use bytes::Bytes;
+use http::HeaderMap;
+use std::fmt;
+use std::sync::Arc;
+use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Finish, Frame, Instant, RawChat, Usage};
+
+/// Where a provider is and how to be let in. Made from the configuration; lives as long as it does.
+#[derive(Clone)]
+pub struct Address {
+    /// Without a trailing slash, e.g. `https://api.openai.com/v1`. For Workers AI up to and with the account:
+    /// `https://api.cloudflare.com/client/v4/accounts/ID`.
+    pub base_url: String,
+    /// None where the server wants none.
+    pub key: Option<String>,
+    /// More headers to send with every call.
+    pub headers: Vec<(String, String)>,
+}
+
+/// An address that cannot be called: what is wrong with it, in the operator's words. Never holds the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadAddress(pub String);
+
+impl fmt::Display for BadAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadAddress {}
+
+/// What a look at a whole answer tells, without taking it apart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Glance {
+    pub usage: Option<Usage>,
+    /// It holds text, reasoning, a refusal or a tool call.
+    pub useful: bool,
+    pub finish: Option<Finish>,
+    /// Bytes of text in it, to estimate tokens from where `usage` is missing.
+    pub text_bytes: usize,
+}
+
+/// What has to be remembered from one frame of a stream to the next. Fixed size.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Usage as far as reported: the last value of each field wins.
+    pub usage: Usage,
+    /// `Start` has been said.
+    pub started: bool,
+    /// Tool calls begun so far, by the provider's own index, in order of appearance, per choice 0 only where the
+    /// dialect has no choices.
+    pub calls: Vec<(u32, u32)>,
+    /// Finish reasons said so far.
+    pub finished: bool,
+}
+
+/// A wire format for chat: what to say, and what was said.
+pub trait Adapter: Send + Sync + fmt::Debug {
+    fn dialect(&self) -> Dialect;
+
+    /// What the wire format can say at all, whatever the model.
+    fn expresses(&self) -> Caps;
+
+    /// Makes the way in to one model. Once per configuration, so it may be slow.
+    fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress>;
+
+    /// A translated call. `Unfit` names the field that this provider cannot be told.
+    fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault>;
+
+    /// The same request in the client's own bytes, where client and provider speak one dialect and nothing but a few
+    /// top-level fields differs. None where it must be translated.
+    fn patch(&self, raw: &RawChat, door: &Door) -> Option<Call>;
+
+    /// Whether replies to a patched call may go to the client as they are.
+    fn passes(&self) -> bool;
+
+    /// A whole answer with status 2xx, as events. Ends with `End`. A 200 that holds an error is that fault.
+    fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault>;
+
+    /// One frame of a stream. A frame that holds an error is that fault.
+    fn decode_frame(&self, reading: &mut Reading, frame: &Frame<'_>, out: &mut Vec<Event>) -> Result<(), Fault>;
+
+    /// What passes by in a whole answer of the client's own dialect.
+    fn glance(&self, body: &Bytes) -> Result<Glance, Fault>;
+
+    /// What a status other than 2xx means. Body first, status second.
+    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault;
+}

@@ -1,0 +1,87 @@
+//! What the story of a request needs from its platform. Few, small and boring.
+
+use async_trait::async_trait;
+use billing::{Balance, Entry, Op, Refusal};
+use bytes::Bytes;
+use futures::Stream;
+use futures::future::BoxFuture;
+use http::HeaderMap;
+use std::pin::Pin;
+use vocab::{Call, Duration, Fault, Instant, Pico};
+
+/// A body as it arrives. An error ends it; a body that was cut ends with one, never as if it were whole.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Fault>> + Send>>;
+
+/// What came back from a provider: the head is here, the body arrives.
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: ByteStream,
+}
+
+/// Sends calls to providers.
+#[async_trait]
+pub trait Http: Send + Sync {
+    /// Until the head of the reply is there. Gives up connecting after `connect`; the caller bounds the rest.
+    /// Dropping the future or the body ends the call.
+    async fn send(&self, call: Call, connect: Duration) -> Result<Reply, Fault>;
+}
+
+/// The time.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Instant;
+    async fn sleep(&self, span: Duration);
+}
+
+/// Names a point in the record up to which it must be durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(pub u64);
+
+/// What posting an operation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posted {
+    pub balance: Balance,
+    /// Not an operation that was done before.
+    pub fresh: bool,
+    /// What [`Books::durable`] takes to wait until this is on disk.
+    pub mark: Mark,
+}
+
+/// Why the books did not take an operation or give an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BooksError {
+    Refused(Refusal),
+    /// The store is out of order. Nothing may be sent upstream.
+    Down(String),
+}
+
+impl From<Refusal> for BooksError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+
+/// The accounts' books. What they decide is `billing`'s state machine; this is who serialises it and keeps it.
+#[async_trait]
+pub trait Books: Send + Sync {
+    /// Decides and records. The decision holds from here on; it is durable once [`Books::durable`] says so.
+    async fn post(&self, account: &str, op: Op, now: Instant) -> Result<Posted, BooksError>;
+    /// Returns when everything up to `mark` is on disk.
+    async fn durable(&self, mark: Mark) -> Result<(), BooksError>;
+    async fn balance(&self, account: &str) -> Result<Balance, BooksError>;
+    /// The account's entries with `seq` above `after`, oldest first, at most `limit`.
+    async fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError>;
+    /// The account's ended requests (settle and release entries) with `seq` below `before`, newest first.
+    async fn ended(&self, account: &str, before: u64, limit: usize) -> Result<Vec<Entry>, BooksError>;
+    /// Every entry of one operation id, oldest first.
+    async fn of_request(&self, account: &str, id: &str) -> Result<Vec<Entry>, BooksError>;
+    /// What was spent since `from`, over the settled requests of the account.
+    async fn spent(&self, account: &str, from: Instant) -> Result<Pico, BooksError>;
+}
+
+/// Work that may outlive the response: draining an upstream whose client has left, settling its bill.
+pub trait Later: Send + Sync {
+    fn spawn(&self, work: BoxFuture<'static, ()>);
+}

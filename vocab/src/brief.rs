@@ -1,0 +1,49 @@
+//! What can be told of a request without building a tree of it.
+
+use crate::{Caps, Effort};
+use bytes::Bytes;
+use std::ops::Range;
+
+/// What the router needs to know of a request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Brief {
+    /// The model or policy as the client named it.
+    pub model: String,
+    pub needs: Caps,
+    /// Input tokens, estimated from the text.
+    pub tokens_in: u32,
+    /// The most output tokens the client allows; None is the model's own limit.
+    pub max_output: Option<u32>,
+    /// Choices wanted, at least 1.
+    pub n: u32,
+    pub effort: Option<Effort>,
+    pub stream: bool,
+    /// The client asked for the usage chunk of a stream.
+    pub include_usage: bool,
+}
+
+/// Byte offsets into a body.
+pub type Span = Range<usize>;
+
+/// Where the fields are that a same-dialect call may have to replace. A span is that of the value; `None` where the
+/// field is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spans {
+    pub model: Option<Span>,
+    pub stream_options: Option<Span>,
+    pub max_tokens: Option<Span>,
+    pub max_completion_tokens: Option<Span>,
+    /// Just after the opening brace: where a field can be put in.
+    pub start: usize,
+}
+
+/// A chat request in OpenAI's words, looked through once but not taken apart. It is valid JSON with the fields of
+/// the right types and none of them twice: what weir read is what an upstream will read.
+#[derive(Clone, Debug)]
+pub struct RawChat {
+    pub body: Bytes,
+    pub spans: Spans,
+    /// Some message has a null field, a name, or another thing that stricter servers refuse.
+    pub untidy: bool,
+    pub brief: Brief,
+}

@@ -1,0 +1,28 @@
+//! The shared nouns of weir. This crate imports nothing of ours and does nothing: it names things.
+//!
+//! Everything here is a plain value. Time and chance are values too ([`Instant`], [`Dice`]), because the
+//! crates built on these nouns read no clock and draw no dice of their own.
+
+mod brief;
+mod call;
+mod chat;
+mod dice;
+mod event;
+mod fault;
+mod model;
+mod money;
+mod price;
+mod time;
+mod usage;
+
+pub use brief::{Brief, RawChat, Span, Spans};
+pub use call::{Call, Door, Frame, Segments};
+pub use chat::{Chat, Effort, Format, Media, Message, Part, Role, Tool, ToolCall, ToolChoice};
+pub use dice::Dice;
+pub use event::{Event, Finish};
+pub use fault::Fault;
+pub use model::{Caps, Card, Dialect, Kind, Quality, Status};
+pub use money::{BadAmount, Pico, Rate, Ratio};
+pub use price::{Change, Price, Rates, Tier};
+pub use time::{Duration, Instant};
+pub use usage::{Bucket, Modifiers, Usage};

@@ -1,0 +1,207 @@
+//! Money is whole numbers.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::fmt;
+use std::str::FromStr;
+
+/// An amount of money in picodollars (1e-12 USD). On the wire a decimal string in USD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pico(pub i128);
+
+impl Pico {
+    pub const ZERO: Self = Self(0);
+    pub const PER_USD: i128 = 1_000_000_000_000;
+    pub const PER_NANO: i128 = 1_000;
+
+    pub const fn from_usd(usd: i64) -> Self {
+        Self(usd as i128 * Self::PER_USD)
+    }
+
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// For scores and pictures only; never for a bill.
+    pub const fn as_usd_f64(self) -> f64 {
+        self.0 as f64 / 1e12
+    }
+
+    /// Half up to whole nanodollars, still in picodollars.
+    pub const fn round_to_nano(self) -> Self {
+        Self((self.0 + Self::PER_NANO / 2).div_euclid(Self::PER_NANO) * Self::PER_NANO)
+    }
+}
+
+impl std::iter::Sum for Pico {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::ZERO, Self::plus)
+    }
+}
+
+/// Decimal USD: nine places, or twelve where the amount has a part below a nanodollar.
+impl fmt::Display for Pico {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let abs = self.0.unsigned_abs();
+        let (usd, rest) = (abs / Self::PER_USD.unsigned_abs(), abs % Self::PER_USD.unsigned_abs());
+        if rest.is_multiple_of(1_000) {
+            write!(f, "{sign}{usd}.{:09}", rest / 1_000)
+        } else {
+            write!(f, "{sign}{usd}.{rest:012}")
+        }
+    }
+}
+
+/// A text that is no amount of money, or one finer than a picodollar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadAmount(pub String);
+
+impl fmt::Display for BadAmount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not a decimal amount with at most 12 places, like \"0.15\"", self.0)
+    }
+}
+
+impl std::error::Error for BadAmount {}
+
+/// `digits[.digits]` with an optional minus, scaled by ten to the `places`; exact or refused.
+fn parse_scaled(text: &str, places: usize) -> Option<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let plain = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    let fraction = fraction.trim_end_matches('0');
+    if whole.is_empty() || whole.len() > 20 || fraction.len() > places || !plain(whole) || !plain(fraction) {
+        return None;
+    }
+    if digits.ends_with('.') {
+        return None;
+    }
+    let mut value: i128 = whole.parse().ok()?;
+    for place in 0..places {
+        let digit = fraction.as_bytes().get(place).map_or(0, |b| i128::from(b - b'0'));
+        value = value.checked_mul(10)?.checked_add(digit)?;
+    }
+    Some(if negative { -value } else { value })
+}
+
+impl FromStr for Pico {
+    type Err = BadAmount;
+
+    fn from_str(text: &str) -> Result<Self, BadAmount> {
+        parse_scaled(text, 12).map(Self).ok_or_else(|| BadAmount(text.into()))
+    }
+}
+
+impl Serialize for Pico {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pico {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// What units cost: `pico` picodollars for every `per` units. A token price is per 1, a price per minute of audio
+/// is per 60,000 (milliseconds), so that no published price has to be rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rate {
+    pub pico: u64,
+    pub per: u32,
+}
+
+impl Rate {
+    /// From a decimal number of USD for `units` units: `Rate::of("0.15", 1_000_000)` is 150,000 picodollars a token.
+    /// Exact: the fraction is reduced, and refused where it does not fit.
+    pub fn of(usd: &str, units: u32) -> Result<Self, BadAmount> {
+        let bad = || BadAmount(usd.into());
+        let pico = parse_scaled(usd, 12).ok_or_else(bad)?;
+        let mut pico = u128::try_from(pico).map_err(|_| bad())?;
+        let mut per = u128::from(units);
+        if per == 0 {
+            return Err(bad());
+        }
+        let shared = gcd(pico, per).max(1);
+        pico /= shared;
+        per /= shared;
+        Ok(Self { pico: u64::try_from(pico).map_err(|_| bad())?, per: u32::try_from(per).map_err(|_| bad())? })
+    }
+
+    pub const FREE: Self = Self { pico: 0, per: 1 };
+}
+
+/// A positive rational, for multipliers and mark-ups: `1.1` is 11/10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ratio {
+    pub num: u32,
+    pub den: u32,
+}
+
+impl Ratio {
+    pub const ONE: Self = Self { num: 1, den: 1 };
+}
+
+impl FromStr for Ratio {
+    type Err = BadAmount;
+
+    fn from_str(text: &str) -> Result<Self, BadAmount> {
+        let bad = || BadAmount(text.into());
+        let num = u128::try_from(parse_scaled(text, 6).ok_or_else(bad)?).map_err(|_| bad())?;
+        let shared = gcd(num, 1_000_000).max(1);
+        let fit = |n: u128| u32::try_from(n / shared).map_err(|_| bad());
+        if num == 0 {
+            return Err(bad());
+        }
+        Ok(Self { num: fit(num)?, den: fit(1_000_000)? })
+    }
+}
+
+const fn gcd(mut a: u128, mut b: u128) -> u128 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_exact_text() {
+        for (text, pico) in [("0", 0), ("0.0000425", 42_500_000), ("1.000000000001", 1_000_000_000_001), ("-3.5", -3_500_000_000_000)] {
+            assert_eq!(text.parse::<Pico>().unwrap(), Pico(pico), "{text}");
+        }
+        assert_eq!(Pico(42_500_000).to_string(), "0.000042500");
+        assert_eq!(Pico(1).to_string(), "0.000000000001");
+        assert_eq!(Pico(-1_500_000_000_000).to_string(), "-1.500000000");
+        for bad in ["", ".", "1.", ".5", "1e3", "1,5", "NaN", "inf", "0.0000000000001", "--1", "+1", "999999999999999999999"] {
+            assert!(bad.parse::<Pico>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates_keep_thirds() {
+        assert_eq!(Rate::of("0.15", 1_000_000).unwrap(), Rate { pico: 150_000, per: 1 });
+        assert_eq!(Rate::of("0.0005", 60_000).unwrap(), Rate { pico: 25_000, per: 3 });
+        assert!(Rate::of("-1", 1).is_err());
+        assert_eq!("1.1".parse::<Ratio>().unwrap(), Ratio { num: 11, den: 10 });
+        assert!("0".parse::<Ratio>().is_err());
+    }
+
+    #[test]
+    fn rounding_is_half_up_to_nano() {
+        for (pico, nano) in [(37_499, 37_000), (37_500, 38_000), (-500, 0), (-501, -1_000)] {
+            assert_eq!(Pico(pico).round_to_nano(), Pico(nano), "{pico}");
+        }
+    }
+}
