@@ -1,7 +1,28 @@
 //! What it costs: prices, usage arithmetic, the ledger's state machine and its hash chain.
 //!
 //! Everything here is a value or a fold over values: no socket, no clock, no floats.
+//!
+//! - [`charge`] turns a usage into an amount, [`worst`] and [`expected`] say beforehand what it may come to.
+//! - [`Account`] decides about one account's money: `state + operation → entry or refusal`.
+//! - [`Entry`] is what is kept. [`verify`] walks a chain of them and recomputes every balance; [`Tally`] does the
+//!   same step by step, for records that do not fit into memory.
+//! - [`Book`] is an account with its whole record in memory.
 
+mod account;
+mod book;
+mod charge;
+mod credits;
+mod detail;
+mod entry;
+mod estimate;
 mod op;
+mod tally;
 
+pub use account::{Account, Applied};
+pub use book::Book;
+pub use charge::{Charge, Item, Unpriced, charge};
+pub use credits::{Credit, Credits};
+pub use entry::{Entry, GENESIS, Hash, Kind, hex};
+pub use estimate::{expected, worst, worst_under};
 pub use op::{Balance, Line, Op, Refusal};
+pub use tally::{BadEntry, Flaw, Open, Summary, Tally, verify};

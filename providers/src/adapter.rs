@@ -1,3 +1,4 @@
+use crate::openai::Watch;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::fmt;
@@ -51,6 +52,13 @@ pub struct Reading {
     pub calls: Vec<(u32, u32)>,
     /// Finish reasons said so far.
     pub finished: bool,
+    /// Choices that have begun and not ended, a bit each, where a dialect marks the end of every choice but not of
+    /// the stream.
+    pub open: u64,
+    /// Something useful has been said: text, a refusal or a tool call.
+    pub spoke: bool,
+    /// The tool call begun last has been given arguments.
+    pub argued: bool,
 }
 
 /// A wire format for chat: what to say, and what was said.
@@ -72,6 +80,13 @@ pub trait Adapter: Send + Sync + fmt::Debug {
 
     /// Whether replies to a patched call may go to the client as they are.
     fn passes(&self) -> bool;
+
+    /// What watches a stream that passes; None where none does. `drop_usage`: the client did not ask for the usage
+    /// chunk.
+    fn watch(&self, drop_usage: bool) -> Option<Watch> {
+        let _ = drop_usage;
+        None
+    }
 
     /// A whole answer with status 2xx, as events. Ends with `End`. A 200 that holds an error is that fault.
     fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault>;

@@ -1,1 +1,28 @@
+//! The one async story of a request, and the ports it needs.
+//!
+//! The four siblings (`router`, `providers`, `policy`, `billing`) do not know one another; they meet here. Control flow
+//! lives in this crate, and what it calls only computes.
+
+mod adapters;
+mod advisor;
+mod answer;
+mod ask;
+mod attempt;
+pub mod config;
+pub mod faults;
+pub mod fleet;
+pub mod metrics;
+mod offers;
 pub mod ports;
+pub mod probe;
+mod relay;
+mod serve;
+mod sessions;
+mod source;
+mod speech;
+mod tab;
+
+pub use crate::relay::{CredentialInfo, ModelHealth, ModelInfo, ProviderInfo, Relay};
+pub use answer::{Advice, Answer, Attempt, Bill, Content, Piece, Served, Trouble};
+pub use ask::{Ask, BadInput, Wishes, Words};
+pub use speech::Speech;

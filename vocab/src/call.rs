@@ -2,7 +2,7 @@
 
 use crate::Card;
 use bytes::Bytes;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Method, Uri};
 use std::fmt;
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl From<Vec<u8>> for Segments {
     }
 }
 
-/// What to send to a provider: always a POST of JSON for chat. Headers hold the credential: never log them.
+/// What to send to a provider: a POST of JSON, or a GET where the body is empty. Headers hold the credential: never log them.
 #[derive(Clone)]
 pub struct Call {
     pub uri: Uri,
@@ -48,6 +48,17 @@ pub struct Call {
     pub body: Segments,
     /// Whether frames are asked for (`text/event-stream`). A provider may still answer whole.
     pub stream: bool,
+}
+
+impl Call {
+    /// A question without a body.
+    pub fn get(uri: Uri, headers: HeaderMap) -> Self {
+        Self { uri, headers, body: Segments::default(), stream: false }
+    }
+
+    pub fn method(&self) -> Method {
+        if self.body.is_empty() { Method::GET } else { Method::POST }
+    }
 }
 
 /// Without the headers: they hold the credential.

@@ -96,7 +96,8 @@ bitflags! {
 /// What one upstream call used. One value serves the bill, the headers, the metrics and the display.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    counts: [u64; Bucket::COUNT],
+    /// By bucket, in the order of [`Bucket::ALL`]; [`Usage::get`] and [`Usage::set`] name them.
+    pub counts: [u64; Bucket::COUNT],
     /// The provider reported nothing (or not all), so that counts are our estimate.
     pub estimated: bool,
     /// The call broke off: these are the last figures known.

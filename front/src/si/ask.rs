@@ -1,0 +1,271 @@
+//! `POST /api/si/ask`, as it comes in.
+//!
+//! Strict: a field we do not know is refused, because a misspelt limit would be no limit. What a chat says is checked
+//! by the same code as OpenAI's: the fields of the same name are put into such a body and looked through there, so
+//! both ways in accept the same things and name faults by the same paths.
+
+use crate::json::{Kind, Scan, Seen, Wrong, mismatch, shortened};
+use crate::nearest::nearest;
+use crate::openai;
+use crate::openai::write::{json, number};
+use crate::wishes;
+use bytes::Bytes;
+use policy::{Settings, Skill};
+use relay::{BadInput, Wishes};
+use vocab::{Brief, Chat, Message, Role};
+
+/// An ask understood.
+#[derive(Debug)]
+pub struct SiAsk {
+    pub chat: Chat,
+    pub brief: Brief,
+    pub wishes: Wishes,
+}
+
+const FIELDS: [&str; 21] = [
+    "prompt",
+    "messages",
+    "system",
+    "skill",
+    "personality",
+    "model",
+    "policy",
+    "max_cost_usd",
+    "max_latency_ms",
+    "min_quality",
+    "providers",
+    "session",
+    "tags",
+    "stream",
+    "max_tokens",
+    "temperature",
+    "response_format",
+    "json_schema",
+    "tools",
+    "tool_choice",
+    "reasoning_effort",
+];
+
+/// The fields as they stand in the body: JSON texts.
+#[derive(Default)]
+struct Fields<'a>(Vec<(&'static str, &'a str)>);
+
+impl<'a> Fields<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(n, _)| *n == name).map(|(_, raw)| *raw)
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, BadInput> {
+        let Some(raw) = self.get(name) else { return Ok(None) };
+        let wrong = || BadInput::at(name, format!("{name}: expected a string, got {}", shortened(raw)));
+        serde_json::from_str(raw).map(Some).map_err(|_| wrong())
+    }
+}
+
+/// Understands a body. `wishes` are those of the headers; the body's win.
+pub fn read(body: &Bytes, settings: &Settings, mut wishes: Wishes) -> Result<SiAsk, BadInput> {
+    let fields = fields(body).map_err(|wrong| wrong.told(body))?;
+    let skill = skill(&fields, settings)?;
+    let (chat, brief) = chat(&fields, skill, settings)?;
+    wish(&fields, skill, &mut wishes)?;
+    Ok(SiAsk { chat, brief, wishes })
+}
+
+fn fields(body: &[u8]) -> Result<Fields<'_>, Wrong> {
+    let mut scan = Scan::new(body)?;
+    if scan.kind()? != Kind::Object {
+        return Err(Wrong::field("the body must be a JSON object like {\"prompt\": \"…\"}"));
+    }
+    let mut fields = Fields::default();
+    let mut seen = Seen::default();
+    scan.object(|scan, key| {
+        let Some((place, name)) = (0u32..).zip(FIELDS).find(|(_, name)| name == key) else {
+            let meant = nearest(key, &FIELDS).map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
+            return Err(Wrong::field(format!("there is no such field{meant}")));
+        };
+        seen.known(place)?;
+        let span = scan.skip()?;
+        let raw = scan.slice(span);
+        if raw != "null" {
+            fields.0.push((name, raw));
+        }
+        Ok(())
+    })?;
+    scan.end()?;
+    Ok(fields)
+}
+
+fn skill<'s>(fields: &Fields<'_>, settings: &'s Settings) -> Result<Option<&'s Skill>, BadInput> {
+    let (skill, personality) = (fields.text("skill")?, fields.text("personality")?);
+    let (field, name) = match (skill, personality) {
+        (None, None) => return Ok(None),
+        (Some(skill), Some(other)) if skill != other => {
+            return Err(BadInput::at("personality", "personality: is another name for `skill`; send one of them"));
+        }
+        (Some(skill), _) => ("skill", skill),
+        (None, Some(personality)) => ("personality", personality),
+    };
+    let known = || settings.skills.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let unknown =
+        || BadInput::at(field, format!("{field}: {:?} is not known; allowed: {}", shortened(&name), known()));
+    settings.skills.get(&name).map(Some).ok_or_else(unknown)
+}
+
+/// The conversation: what OpenAI's fields say, after the skill's words.
+fn chat(fields: &Fields<'_>, skill: Option<&Skill>, settings: &Settings) -> Result<(Chat, Brief), BadInput> {
+    let mut body = Vec::with_capacity(256 + fields.0.iter().map(|(_, raw)| raw.len()).sum::<usize>());
+    body.extend_from_slice(br#"{"model":"#);
+    match fields.get("model") {
+        Some(raw) => body.extend_from_slice(raw.as_bytes()),
+        None => json(&mut body, skill.and_then(|s| s.model.as_deref()).unwrap_or("auto")),
+    }
+    match (fields.text("prompt")?, fields.get("messages")) {
+        (Some(_), Some(_)) => return Err(BadInput::at("prompt", "prompt: expected `prompt` or `messages`, got both")),
+        (None, None) => return Err(BadInput::at("prompt", "prompt: expected `prompt` or `messages`, got neither")),
+        (Some(prompt), None) if prompt.trim().is_empty() => {
+            return Err(BadInput::at("prompt", "prompt: expected a text, got an empty one"));
+        }
+        (Some(prompt), None) => {
+            body.extend_from_slice(br#","messages":[{"role":"user","content":"#);
+            json(&mut body, &prompt);
+            body.extend_from_slice(b"}]");
+        }
+        (None, Some(raw)) => put(&mut body, "messages", raw),
+    }
+    for name in
+        ["stream", "max_tokens", "temperature", "response_format", "tools", "tool_choice", "reasoning_effort"]
+    {
+        if let Some(raw) = fields.get(name) {
+            put(&mut body, name, raw);
+        }
+    }
+    if let (None, Some(most)) = (fields.get("max_tokens"), skill.and_then(|s| s.max_output)) {
+        body.extend_from_slice(br#","max_tokens":"#);
+        number(&mut body, u64::from(most));
+    }
+    if let (None, Some(warmth)) = (fields.get("temperature"), skill.and_then(|s| s.temperature)) {
+        body.extend_from_slice(br#","temperature":"#);
+        json(&mut body, &warmth);
+    }
+    if let Some(raw) = fields.get("json_schema") {
+        if fields.get("response_format").is_some() {
+            return Err(BadInput::at("json_schema", "json_schema: send it or `response_format`, not both"));
+        }
+        schema(&mut body, raw)?;
+    }
+    body.push(b'}');
+    let raw = openai::survey(body.into())?;
+    let mut chat = openai::parse(&raw)?;
+    let mut brief = raw.brief;
+    if let Some(system) = system(fields, skill, settings, &chat)? {
+        let tokens = u32::try_from(system.len() / 4 + 4).unwrap_or(u32::MAX);
+        brief.tokens_in = brief.tokens_in.saturating_add(tokens);
+        chat.messages.insert(0, Message::text(Role::System, system));
+    }
+    Ok((chat, brief))
+}
+
+/// The skill's words, then the caller's. Without either it is the default skill that speaks, unless the conversation
+/// brings instructions of its own.
+fn system(
+    fields: &Fields<'_>,
+    skill: Option<&Skill>,
+    settings: &Settings,
+    chat: &Chat,
+) -> Result<Option<String>, BadInput> {
+    let own = fields.text("system")?;
+    let instructed = chat.messages.iter().any(|m| matches!(m.role, Role::System | Role::Developer));
+    let default = || settings.skills.get("default").filter(|_| own.is_none() && !instructed);
+    let skilled = skill.or_else(default).map(|s| s.system.as_str()).filter(|s| !s.is_empty());
+    Ok(match (skilled, own) {
+        (Some(skilled), Some(own)) => Some(format!("{skilled}\n\n{own}")),
+        (Some(skilled), None) => Some(skilled.to_owned()),
+        (None, own) => own,
+    })
+}
+
+fn put(body: &mut Vec<u8>, name: &str, raw: &str) {
+    body.extend_from_slice(b",\"");
+    body.extend_from_slice(name.as_bytes());
+    body.extend_from_slice(b"\":");
+    body.extend_from_slice(raw.as_bytes());
+}
+
+/// A bare JSON Schema, or OpenAI's object around one.
+fn schema(body: &mut Vec<u8>, raw: &str) -> Result<(), BadInput> {
+    let told = |wrong: Wrong| wrong.in_key("json_schema").told(raw.as_bytes());
+    let mut scan = Scan::new(raw.as_bytes()).map_err(told)?;
+    let kind = scan.kind().map_err(told)?;
+    if kind != Kind::Object {
+        return Err(told(mismatch("a JSON Schema object", kind)));
+    }
+    let (mut name, mut schema) = (false, false);
+    scan.object(|scan, key| {
+        name |= key == "name" && scan.kind()? == Kind::Text;
+        schema |= key == "schema" && scan.kind()? == Kind::Object;
+        scan.skip().map(drop)
+    })
+    .map_err(told)?;
+    body.extend_from_slice(br#","response_format":{"type":"json_schema","json_schema":"#);
+    if name && schema {
+        body.extend_from_slice(raw.as_bytes());
+    } else {
+        body.extend_from_slice(br#"{"name":"answer","schema":"#);
+        body.extend_from_slice(raw.as_bytes());
+        body.push(b'}');
+    }
+    body.push(b'}');
+    Ok(())
+}
+
+fn wish(fields: &Fields<'_>, skill: Option<&Skill>, wishes: &mut Wishes) -> Result<(), BadInput> {
+    if let Some(policy) = fields.text("policy")? {
+        wishes.policy = Some(wishes::policy("policy", &policy)?);
+    } else if wishes.policy.is_none() {
+        wishes.policy = skill.and_then(|s| s.policy.clone());
+    }
+    let limits = &mut wishes.limits;
+    // Money as text or as a JSON number: either way by its digits, never through a float.
+    if let Some(raw) = fields.get("max_cost_usd") {
+        limits.max_cost = Some(wishes::max_cost("max_cost_usd", unquoted(raw))?);
+    }
+    if let Some(raw) = fields.get("max_latency_ms") {
+        limits.max_latency = Some(wishes::max_latency("max_latency_ms", raw)?);
+    }
+    if let Some(raw) = fields.get("min_quality") {
+        limits.min_quality = Some(wishes::min_quality("min_quality", raw)?);
+    }
+    if let Some(raw) = fields.get("providers") {
+        (limits.allow, limits.deny) = if raw.starts_with('"') {
+            let list = fields.text("providers")?.unwrap_or_default();
+            wishes::providers("providers", list.split(','))?
+        } else {
+            let wrong = |_| BadInput::at("providers", "providers: expected an array of names or a text");
+            let list: Vec<String> = serde_json::from_str(raw).map_err(wrong)?;
+            wishes::providers("providers", list.iter().map(String::as_str))?
+        };
+    }
+    if let Some(session) = fields.text("session")? {
+        wishes.session = Some(wishes::session("session", &session)?);
+    }
+    if let Some(raw) = fields.get("tags") {
+        wishes.tags = wishes::tags("tags", tags(raw)?)?;
+    }
+    Ok(())
+}
+
+fn unquoted(raw: &str) -> &str {
+    raw.strip_prefix('"').and_then(|r| r.strip_suffix('"')).unwrap_or(raw)
+}
+
+fn tags(raw: &str) -> Result<Vec<(String, String)>, BadInput> {
+    let told = |wrong: Wrong| wrong.in_key("tags").told(raw.as_bytes());
+    let mut list = Vec::new();
+    let mut scan = Scan::new(raw.as_bytes()).map_err(told)?;
+    scan.object(|scan, key| {
+        list.push((key.to_string(), scan.text()?.said().into_owned()));
+        Ok(())
+    })
+    .map_err(told)?;
+    Ok(list)
+}

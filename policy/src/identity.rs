@@ -1,0 +1,204 @@
+//! Who is calling.
+
+use crate::{Digest, Settings};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use std::fmt;
+use subtle::{Choice, ConditionallySelectable};
+
+/// The account of callers on loopback while no keys are configured.
+const LOCAL: &str = "local";
+
+/// Where a request came from, as the shell saw it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// From this machine itself.
+    pub loopback: bool,
+}
+
+/// Who pays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub account: String,
+    /// Which key it was; empty for loopback.
+    pub key: String,
+    /// It is the operator: may read every account.
+    pub admin: bool,
+}
+
+/// Why nobody is let in. The message says what would be right; it never holds what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No credential where one is needed.
+    Missing,
+    /// A credential nobody here knows.
+    Unknown,
+    /// A web page that is not allowed to use this machine's open door.
+    ForeignPage { origin: String },
+    /// Addressed by a name that is not this machine's: a page may have re-bound its own name to it.
+    ForeignHost { host: String },
+}
+
+impl Refused {
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Missing | Self::Unknown => 401,
+            Self::ForeignPage { .. } | Self::ForeignHost { .. } => 403,
+        }
+    }
+
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing_api_key",
+            Self::Unknown => "invalid_api_key",
+            Self::ForeignPage { .. } => "origin_not_allowed",
+            Self::ForeignHost { .. } => "host_not_allowed",
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str(
+                "No API key. Send a weir key as `Authorization: Bearer wk_…`, `x-api-key`, `x-goog-api-key` or `?key=`.",
+            ),
+            Self::Unknown => f.write_str("The API key is not known here. Check that it is complete and was not revoked."),
+            Self::ForeignPage { origin } => write!(
+                f,
+                "Pages of {origin} may not use this machine's open door. Add the origin to `cors.origins`, or use a key."
+            ),
+            Self::ForeignHost { host } => write!(
+                f,
+                "Without a key weir answers on this machine's own names only, not on {host:?}. Use localhost, add the \
+                 name to `loopback_hosts`, or use a key."
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// A key as a request carries it. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential(String);
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential(…)")
+    }
+}
+
+impl Credential {
+    /// `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, then `?key=`; the first that is there.
+    pub fn of(headers: &HeaderMap, query: Option<&str>) -> Option<Self> {
+        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+        let bearer = headers
+            .get(AUTHORIZATION)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, key)| key.trim());
+        let asked = || query?.split('&').find_map(|pair| pair.strip_prefix("key="));
+        bearer
+            .or_else(|| text("x-api-key"))
+            .or_else(|| text("x-goog-api-key"))
+            .or_else(asked)
+            .filter(|key| !key.is_empty())
+            .map(|key| Self(key.to_owned()))
+    }
+}
+
+/// Who is calling, or why they are not let in.
+///
+/// While no keys are configured, callers on loopback are `local` whatever credential their SDK insists on sending;
+/// as soon as there is one key, everybody needs one. The open door asks where a request comes from, because every
+/// web page can make a browser call `127.0.0.1`: a page's origin must be on the list, and the host must be a name of
+/// this machine, else a page could point its own name here.
+pub fn identify(
+    settings: &Settings,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    from: Origin,
+) -> Result<Caller, Refused> {
+    let credential = Credential::of(headers, query);
+    if let Some(credential) = &credential
+        && (settings.admin_key_sha256.is_some() || !settings.keys.is_empty())
+    {
+        let digest = Digest::of(&credential.0);
+        if admin_matches(settings, &digest) {
+            return Ok(Caller { account: LOCAL.into(), key: "admin".into(), admin: true });
+        }
+        if let Some(caller) = key_holder(settings, &digest) {
+            return Ok(caller);
+        }
+    }
+    if settings.keys.is_empty() && settings.loopback_open && from.loopback {
+        at_home(settings, headers)?;
+        return Ok(Caller { account: LOCAL.into(), key: String::new(), admin: false });
+    }
+    Err(if credential.is_some() { Refused::Unknown } else { Refused::Missing })
+}
+
+/// Whether the request carries the operator's key.
+pub fn is_admin(settings: &Settings, headers: &HeaderMap, query: Option<&str>) -> bool {
+    Credential::of(headers, query).is_some_and(|c| admin_matches(settings, &Digest::of(&c.0)))
+}
+
+fn admin_matches(settings: &Settings, digest: &Digest) -> bool {
+    settings.admin_key_sha256.is_some_and(|admin| bool::from(admin.alike(digest)))
+}
+
+/// Looks at every key, found or not: how long it takes tells nothing.
+fn key_holder(settings: &Settings, digest: &Digest) -> Option<Caller> {
+    let mut found = u32::MAX;
+    for (place, key) in (0u32..).zip(&settings.keys) {
+        found = u32::conditional_select(&found, &place, Choice::from(key.sha256.alike(digest).unwrap_u8()));
+    }
+    let key = settings.keys.get(usize::try_from(found).ok()?)?;
+    Some(Caller { account: key.account.clone(), key: key.name.clone(), admin: false })
+}
+
+fn at_home(settings: &Settings, headers: &HeaderMap) -> Result<(), Refused> {
+    let shown = |text: &str| text.chars().take(200).collect::<String>();
+    // What is not even text is no name of ours.
+    let text = |name| headers.get(name).map(|v: &http::HeaderValue| v.to_str().unwrap_or("?"));
+    let host = text(HOST);
+    if let Some(host) = host
+        && !is_own_name(host)
+        && !settings.loopback_hosts.iter().any(|h| *h == without_port(host))
+    {
+        return Err(Refused::ForeignHost { host: shown(host) });
+    }
+    if let Some(origin) = text(ORIGIN) {
+        let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        if !(authority.is_some() && authority == host) && !settings.cors.allows(origin) {
+            return Err(Refused::ForeignPage { origin: shown(origin) });
+        }
+    }
+    Ok(())
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.ends_with(':') => name,
+        _ => host,
+    }
+}
+
+fn is_own_name(host: &str) -> bool {
+    let name = without_port(host);
+    let ends = |end: &str| {
+        name.len()
+            .checked_sub(end.len())
+            .and_then(|at| name.get(at..))
+            .is_some_and(|t| t.eq_ignore_ascii_case(end))
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || ends(".localhost")
+        || name == "[::1]"
+        || name.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! What the operator settled for the front door.
+
+use crate::{Credits, Digest, KeySetting, Skill, default_skills};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The part of the configuration that is about callers. Every field has a default, and the defaults are closed:
+/// without keys only callers on loopback are let in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Personalities and skills of `/api/si/ask`, by name. Those of the file are added to the built-in ones.
+    #[serde(deserialize_with = "with_default_skills")]
+    pub skills: BTreeMap<String, Skill>,
+    pub cors: Cors,
+    /// The largest request body, in bytes.
+    pub body_max: usize,
+    /// How long a request's body may pause, in milliseconds.
+    pub body_idle_ms: u64,
+    /// Advice is given from this saving on, in whole percent of what was paid.
+    pub advice_min_pct: u32,
+    pub credits: Credits,
+    /// SHA-256 of the operator's key. The native shell takes it from `WEIR_ADMIN_KEY`; None: no admin path answers.
+    pub admin_key_sha256: Option<Digest>,
+    pub keys: Vec<KeySetting>,
+    /// While no keys are configured, callers on loopback are the account `local`.
+    pub loopback_open: bool,
+    /// More names, besides those of the loopback interface, under which callers without a key may address weir
+    /// (the `Host` header), like `weir.internal`.
+    pub loopback_hosts: Vec<String>,
+    /// Clients reach weir through TLS, whoever ends it: answers carry `Strict-Transport-Security`.
+    pub behind_tls: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            skills: default_skills(),
+            cors: Cors::default(),
+            body_max: 32 << 20,
+            body_idle_ms: 30_000,
+            advice_min_pct: 10,
+            credits: Credits::default(),
+            admin_key_sha256: None,
+            keys: Vec::new(),
+            loopback_open: true,
+            loopback_hosts: Vec::new(),
+            behind_tls: false,
+        }
+    }
+}
+
+/// Which web pages may read answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cors {
+    /// Exact origins, like `https://app.example.com`; `*` for every page, which excludes `credentials`.
+    pub origins: Vec<String>,
+    /// Whether pages may send cookies and the like.
+    pub credentials: bool,
+}
+
+impl Cors {
+    /// Whether a page of this origin may read answers.
+    pub fn allows(&self, origin: &str) -> bool {
+        self.origins.iter().any(|o| o == origin || o == "*")
+    }
+}
+
+impl Settings {
+    /// What is wrong with it, each in a sentence that names the field; empty when nothing is.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.cors.credentials && self.cors.origins.iter().any(|o| o == "*") {
+            faults.push("cors: `credentials` cannot be allowed to every origin; list the origins".into());
+        }
+        for origin in &self.cors.origins {
+            let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            if origin != "*" && !rest.is_some_and(|r| !r.is_empty() && !r.contains('/')) {
+                faults.push(format!(
+                    "cors.origins: {origin:?} is no origin; expected scheme and host without a path, like \
+                     \"https://app.example.com\""
+                ));
+            }
+        }
+        if self.body_max == 0 {
+            faults.push("body_max: 0 would refuse every request".into());
+        }
+        for (name, ratio) in
+            [("usd_per_credit", self.credits.usd_per_credit), ("markup", self.credits.markup)]
+        {
+            if ratio.num == 0 || ratio.den == 0 {
+                faults.push(format!("credits.{name}: must be above 0"));
+            }
+        }
+        for key in &self.keys {
+            if key.account.is_empty() || !crate::is_sane(&key.account) {
+                faults.push(format!(
+                    "keys: the account {:?} of key {:?} must be 1 to 128 letters, digits or `_.:-`",
+                    key.account, key.name
+                ));
+            }
+        }
+        for (name, skill) in &self.skills {
+            if skill.temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) {
+                faults.push(format!("skills.{name}.temperature: must be from 0 to 2"));
+            }
+            if skill.max_output == Some(0) {
+                faults.push(format!("skills.{name}.max_output: must be above 0"));
+            }
+        }
+        faults
+    }
+}
+
+fn with_default_skills<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Skill>, D::Error> {
+    let mut skills = default_skills();
+    skills.extend(BTreeMap::<String, Skill>::deserialize(deserializer)?);
+    Ok(skills)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_said_is_the_default() {
+        let settings: Settings = serde_json::from_str("{}").unwrap();
+        assert_eq!(settings, Settings::default());
+        assert_eq!(settings.faults(), Vec::<String>::new());
+        let there = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&there).unwrap(), settings);
+    }
+
+    #[test]
+    fn a_misspelt_field_is_refused() {
+        for bad in
+            [r#"{"bodymax":1}"#, r#"{"cors":{"origin":[]}}"#, r#"{"keys":[{"sha256":"x","account":"a"}]}"#]
+        {
+            assert!(serde_json::from_str::<Settings>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn own_skills_join_the_built_in_ones() {
+        let settings: Settings =
+            serde_json::from_str(r#"{"skills":{"haiku":{"system":"5-7-5"},"default":{"system":"mine"}}}"#)
+                .unwrap();
+        assert_eq!(settings.skills["haiku"].system, "5-7-5");
+        assert_eq!(settings.skills["default"].system, "mine");
+        for built_in in ["supportive", "tough_love", "analytical", "motivational"] {
+            assert!(settings.skills[built_in].system.len() > 100, "{built_in}");
+        }
+    }
+
+    #[test]
+    fn settings_that_contradict_themselves_say_so() {
+        let mut settings = Settings::default();
+        settings.cors = Cors { origins: vec!["*".into(), "app.example.com".into()], credentials: true };
+        settings.body_max = 0;
+        settings.credits.markup.num = 0;
+        assert_eq!(settings.faults().len(), 4, "{:?}", settings.faults());
+    }
+}

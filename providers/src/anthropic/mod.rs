@@ -1,0 +1,110 @@
+//! The Messages API.
+//!
+//! What it does that others do not: a limit that must be named; only two roles, and results of tools before any
+//! words; sampling, prefill and forced tools that newer models refuse; blocks whose index is not that of the calls
+//! in them; an overload after the 200; cumulative usage in several places.
+//!
+//! What is dropped without a word, because the answer is as good without it: participant names, image detail, the
+//! name and description of a response schema, unsigned reasoning of earlier turns, and the hints named in
+//! [`crate::foreign::harmless`]. Everything else that has no counterpart is `Unfit`.
+
+mod decode;
+mod encode;
+mod fault;
+mod history;
+mod schema;
+pub mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance, glance};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use std::sync::Arc;
+use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
+
+/// The version of the format that is spoken here.
+const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// Anthropic's Messages API (`api.anthropic.com/v1`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anthropic;
+
+impl Adapter for Anthropic {
+    fn dialect(&self) -> Dialect {
+        Dialect::Anthropic
+    }
+
+    fn expresses(&self) -> Caps {
+        Caps::TOOLS
+            | Caps::PARALLEL_TOOLS
+            | Caps::FORCED_TOOL
+            | Caps::SERIAL_TOOLS
+            | Caps::JSON_SCHEMA
+            | Caps::SCHEMA_WITH_TOOLS
+            | Caps::SCHEMA_STREAM
+            | Caps::VISION
+            | Caps::IMAGE_URL
+            | Caps::PDF
+            | Caps::REASONING
+            | Caps::STOP
+            | Caps::SAMPLING
+            | Caps::STREAM
+            | Caps::PREFILL
+    }
+
+    fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
+        let mut named = vec![("anthropic-version", VERSION)];
+        match at.key.as_deref().map(str::trim) {
+            // Tokens of people rather than keys of programs.
+            Some(token) if token.starts_with("sk-ant-oat") => {
+                named.push(("authorization", entrance::credential(&format!("Bearer {token}"))?));
+            }
+            Some(key) => named.push(("x-api-key", entrance::credential(key)?)),
+            None => {}
+        }
+        let uri = entrance::uri(&at.base_url, "messages")?;
+        Ok(Door {
+            uri_stream: uri.clone(),
+            uri,
+            headers: entrance::headers(at, &named)?,
+            model: model.to_owned(),
+            card,
+        })
+    }
+
+    fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {
+        encode::encode(chat, door)
+    }
+
+    /// No client of ours speaks this dialect in bytes.
+    fn patch(&self, _: &RawChat, _: &Door) -> Option<Call> {
+        None
+    }
+
+    fn passes(&self) -> bool {
+        false
+    }
+
+    fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
+        decode::whole(body, out)
+    }
+
+    fn decode_frame(
+        &self,
+        reading: &mut Reading,
+        frame: &Frame<'_>,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
+        decode::frame(reading, frame.event, frame.data, out)
+    }
+
+    fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
+        glance::by_decoding(self, body)
+    }
+
+    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {
+        fault::fault(status, headers, body, now)
+    }
+}

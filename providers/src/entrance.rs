@@ -1,0 +1,70 @@
+//! Making a [`Door`]: what all the dialects that are spoken over plain HTTPS do alike.
+
+use crate::{Address, BadAddress};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+/// `base` and `path` as one address. The base must be absolute, http or https, and hold no query: a key does not
+/// belong into an address, where logs would keep it.
+pub(crate) fn uri(base: &str, path: &str) -> Result<Uri, BadAddress> {
+    let base = base.trim_end_matches('/');
+    if base.contains(['?', '#']) {
+        return Err(BadAddress("base_url: must not hold a query; put the key where keys go".to_owned()));
+    }
+    let uri: Uri = format!("{base}/{path}")
+        .parse()
+        .map_err(|e: http::uri::InvalidUri| BadAddress(format!("base_url: not an address: {e}")))?;
+    match (uri.scheme_str(), uri.authority()) {
+        (Some("http" | "https"), Some(authority)) if !authority.as_str().contains('@') => Ok(uri),
+        (Some("http" | "https"), Some(_)) => {
+            Err(BadAddress("base_url: must not hold a password; put the key where keys go".to_owned()))
+        }
+        _ => Err(BadAddress("base_url: must begin with https:// or http://".to_owned())),
+    }
+}
+
+/// A model's name that can stand in a path: letters, digits and `.-_:@`, with slashes between but no `..`.
+pub(crate) fn path_name(model: &str) -> Result<&str, BadAddress> {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part != ".."
+            && part != "."
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:@".contains(&b))
+    };
+    if model.split('/').all(plain) {
+        Ok(model)
+    } else {
+        Err(BadAddress(format!(
+            "model: `{}` is not a name this provider can have",
+            crate::foreign::said(model)
+        )))
+    }
+}
+
+/// JSON in, the address's own headers after the dialect's, so that they win.
+pub(crate) fn headers(
+    at: &Address,
+    dialect: &[(&'static str, HeaderValue)],
+) -> Result<HeaderMap, BadAddress> {
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in dialect {
+        headers.insert(HeaderName::from_static(name), value.clone());
+    }
+    for (name, value) in &at.headers {
+        let bad = || BadAddress(format!("headers: `{}` is not a header", crate::foreign::said(name)));
+        let name: HeaderName = name.parse().map_err(|_| bad())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
+        // What an operator adds may be a credential as well.
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// A credential as a header's value: marked so that nothing prints it.
+pub(crate) fn credential(text: &str) -> Result<HeaderValue, BadAddress> {
+    let mut value = HeaderValue::from_str(text.trim())
+        .map_err(|_| BadAddress("key: holds characters that cannot be sent".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

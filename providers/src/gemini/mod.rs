@@ -1,0 +1,118 @@
+//! Google's own format: `generateContent` and `streamGenerateContent`.
+//!
+//! What it does that others do not: a whole reply per frame and no end mark; one running usage that each frame
+//! repeats; tool calls without ids, results that need the function's name; signatures that must come back with the
+//! calls they came with; errors that say 400 for a bad key and name the wait in prose.
+//!
+//! What is dropped without a word, because the answer is as good without it: participant names, image detail, the
+//! name and description of a response schema, reasoning of earlier turns (a summary that the model does not read),
+//! and the hints named in [`crate::foreign::harmless`]. Everything else that has no counterpart is `Unfit`.
+
+mod decode;
+mod encode;
+mod fault;
+mod history;
+mod pacific;
+pub mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance, glance};
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::Arc;
+use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
+
+/// The Gemini API (`generativelanguage.googleapis.com/v1beta`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gemini;
+
+impl Adapter for Gemini {
+    fn dialect(&self) -> Dialect {
+        Dialect::Gemini
+    }
+
+    fn expresses(&self) -> Caps {
+        Caps::TOOLS
+            | Caps::PARALLEL_TOOLS
+            | Caps::FORCED_TOOL
+            | Caps::JSON_OBJECT
+            | Caps::JSON_SCHEMA
+            | Caps::VISION
+            | Caps::IMAGE_URL
+            | Caps::PDF
+            | Caps::AUDIO_IN
+            | Caps::REASONING
+            | Caps::LOGPROBS
+            | Caps::MANY
+            | Caps::SEED
+            | Caps::STOP
+            | Caps::PENALTIES
+            | Caps::SAMPLING
+            | Caps::STREAM
+            | Caps::PREFILL
+            | Caps::WEB_SEARCH
+            | Caps::SCHEMA_WITH_TOOLS
+            | Caps::SCHEMA_STREAM
+    }
+
+    fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
+        let path = match entrance::path_name(model)? {
+            named if named.starts_with("models/") || named.starts_with("tunedModels/") => named.to_owned(),
+            bare => format!("models/{bare}"),
+        };
+        let key = at.key.as_deref().map(entrance::credential).transpose()?;
+        Ok(Door {
+            uri: entrance::uri(&at.base_url, &format!("{path}:generateContent"))?,
+            uri_stream: entrance::uri(&at.base_url, &format!("{path}:streamGenerateContent?alt=sse"))?,
+            headers: entrance::headers(
+                at,
+                &key.map(|key| ("x-goog-api-key", key)).into_iter().collect::<Vec<_>>(),
+            )?,
+            model: model.to_owned(),
+            card,
+        })
+    }
+
+    fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {
+        encode::encode(chat, door)
+    }
+
+    /// No client of ours speaks this dialect in bytes.
+    fn patch(&self, _: &RawChat, _: &Door) -> Option<Call> {
+        None
+    }
+
+    fn passes(&self) -> bool {
+        false
+    }
+
+    fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
+        decode::whole(body, out)
+    }
+
+    fn decode_frame(
+        &self,
+        reading: &mut Reading,
+        frame: &Frame<'_>,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
+        decode::frame(reading, frame.data, out)
+    }
+
+    fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
+        glance::by_decoding(self, body)
+    }
+
+    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {
+        fault::fault(status, headers, body, now)
+    }
+}
+
+/// The generation a model is of: `gemini-3.8-flash` is of the third. None where the name does not say, as with
+/// `gemini-flash-latest`; such are treated as the newest.
+fn generation(model: &str) -> Option<u32> {
+    let name = model.rsplit('/').next().unwrap_or(model).strip_prefix("gemini-")?;
+    name.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}

@@ -1,0 +1,90 @@
+//! OpenAI's chat completions, which Groq and every local server speak with an [`Accent`].
+
+mod accent;
+mod encode;
+mod fault;
+mod glance;
+mod messages;
+mod patch;
+mod read;
+mod scan;
+pub mod usage;
+mod wait;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use accent::{Accent, COMPATIBLE, EffortField, GROQ, LOCAL_LLAMACPP, LimitField, OLLAMA, OPENAI, VLLM};
+pub(crate) use encode::tool as tool_json;
+pub(crate) use messages::data_url_of;
+pub(crate) use read::{call_id, read_frame, read_whole};
+pub use watch::Watch;
+
+use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::Arc;
+use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
+
+/// Speaks OpenAI chat completions with one accent.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenAi(pub &'static Accent);
+
+impl OpenAi {
+    /// Whether a stream that gave a finish reason and then closed cleanly, without `[DONE]`, was whole.
+    pub const fn finish_is_end(&self) -> bool {
+        self.0.finish_is_end
+    }
+}
+
+impl Adapter for OpenAi {
+    fn dialect(&self) -> Dialect {
+        Dialect::OpenaiChat
+    }
+
+    fn expresses(&self) -> Caps {
+        self.0.expresses
+    }
+
+    fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
+        let uri = entrance::uri(&at.base_url, "chat/completions")?;
+        let key = at.key.as_deref().filter(|key| !key.trim().is_empty());
+        let bearer = key.map(|key| entrance::credential(&format!("Bearer {}", key.trim()))).transpose()?;
+        let bearer: Vec<_> = bearer.into_iter().map(|value| ("authorization", value)).collect();
+        let headers = entrance::headers(at, &bearer)?;
+        Ok(Door { uri_stream: uri.clone(), uri, headers, model: model.to_owned(), card })
+    }
+
+    fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {
+        encode::call(self.0, chat, door)
+    }
+
+    fn patch(&self, raw: &RawChat, door: &Door) -> Option<Call> {
+        patch::call(self.0, raw, door)
+    }
+
+    fn passes(&self) -> bool {
+        true
+    }
+
+    fn watch(&self, drop_usage: bool) -> Option<Watch> {
+        Some(Watch::new(self.0, drop_usage))
+    }
+
+    fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
+        read::whole(self.0, body, out)
+    }
+
+    fn decode_frame(&self, reading: &mut Reading, frame: &Frame<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+        read::frame(self.0, reading, frame, out)
+    }
+
+    fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
+        glance::of(self, body)
+    }
+
+    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {
+        fault::of(self.0, status, headers, body, now)
+    }
+}

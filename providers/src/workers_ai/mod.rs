@@ -1,0 +1,85 @@
+//! Cloudflare Workers AI, `POST …/accounts/ID/ai/run/MODEL`.
+//!
+//! Two families of text models live behind one path: the native shape (`response`, flat tool calls) and OpenAI's
+//! chat completions. Which one a model belongs to is told by its reply. The request is written so that both take it.
+
+mod encode;
+mod fault;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::fault_from_text;
+
+use crate::glance::by_decoding;
+use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::Arc;
+use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
+
+/// Speaks `ai/run`, over REST or a binding.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkersAi;
+
+impl Adapter for WorkersAi {
+    fn dialect(&self) -> Dialect {
+        Dialect::WorkersAi
+    }
+
+    fn expresses(&self) -> Caps {
+        Caps::TOOLS
+            | Caps::PARALLEL_TOOLS
+            | Caps::FORCED_TOOL
+            | Caps::JSON_OBJECT
+            | Caps::JSON_SCHEMA
+            | Caps::SCHEMA_WITH_TOOLS
+            | Caps::VISION
+            | Caps::REASONING
+            | Caps::SEED
+            | Caps::STOP
+            | Caps::PENALTIES
+            | Caps::SAMPLING
+            | Caps::STREAM
+    }
+
+    fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
+        // The model stands in the path as it is, slashes and @ included.
+        let uri = entrance::uri(&at.base_url, &format!("ai/run/{}", entrance::path_name(model)?))?;
+        let key = at.key.as_deref().filter(|key| !key.trim().is_empty());
+        let bearer = key.map(|key| entrance::credential(&format!("Bearer {}", key.trim()))).transpose()?;
+        let bearer: Vec<_> = bearer.into_iter().map(|value| ("authorization", value)).collect();
+        let headers = entrance::headers(at, &bearer)?;
+        Ok(Door { uri_stream: uri.clone(), uri, headers, model: model.to_owned(), card })
+    }
+
+    fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {
+        encode::call(chat, door, self.expresses())
+    }
+
+    /// Never: the envelope, the limits and the tool ids always differ.
+    fn patch(&self, _: &RawChat, _: &Door) -> Option<Call> {
+        None
+    }
+
+    fn passes(&self) -> bool {
+        false
+    }
+
+    fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
+        read::whole(body, out)
+    }
+
+    fn decode_frame(&self, reading: &mut Reading, frame: &Frame<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+        read::frame(reading, frame, out)
+    }
+
+    fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
+        by_decoding(self, body)
+    }
+
+    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {
+        fault::of(status, headers, body, now)
+    }
+}

@@ -1,0 +1,221 @@
+//! What a caller gets.
+
+use crate::ask::BadInput;
+use crate::speech::Speech;
+use billing::Balance;
+use bytes::Bytes;
+use serde::Serialize;
+use vocab::{Duration, Event, Pico, Usage};
+
+/// One upstream call, as the answer tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    pub provider: String,
+    pub model: String,
+    /// `ok`, or the name of the fault.
+    pub outcome: String,
+    /// The fault in words; empty for `ok`.
+    pub message: String,
+    pub millis: u64,
+}
+
+/// Who served, and why them. Known when the first content is there.
+#[derive(Clone, Debug)]
+pub struct Served {
+    pub provider: String,
+    pub model: String,
+    /// `X-Route-Reason`.
+    pub reason: String,
+    /// `X-Route-Decision`: what `/api/route/explain` and the log call this decision.
+    pub decision: String,
+    /// Upstream calls made so far, this one included.
+    pub attempts: u32,
+    /// From the ask to the first content, spent waiting for providers.
+    pub upstream: Duration,
+    /// Account money after the hold.
+    pub balance: Balance,
+    /// The built-in lab served: fake content.
+    pub fake: bool,
+}
+
+/// The best cheaper alternative that the caller's own policy allows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Advice {
+    /// `provider/model`.
+    pub model: String,
+    pub savings_usd: Pico,
+    /// Whole percent of what was paid.
+    pub savings_pct: u32,
+    pub quality_delta: f64,
+    pub latency_delta_ms: i64,
+    pub confidence: f64,
+    pub reason: String,
+}
+
+/// What it came to in the end. One value serves headers, the final event, metrics and the display.
+#[derive(Clone, Debug)]
+pub struct Bill {
+    /// Of the call that served; other attempts have their own lines in the ledger.
+    pub usage: Usage,
+    /// All attempts together, as settled.
+    pub cost: Pico,
+    pub balance: Balance,
+    pub attempts: Vec<Attempt>,
+    pub advice: Option<Advice>,
+    /// Spent waiting for providers.
+    pub upstream: Duration,
+}
+
+pub enum Answer {
+    Whole { served: Served, content: Content, bill: Bill },
+    Stream { served: Served, speech: Speech },
+}
+
+/// A whole answer.
+pub enum Content {
+    /// In the client's own dialect, as it came.
+    Raw(Bytes),
+    /// To be written in the client's dialect. Ends with `End`; `Usage` is in it.
+    Events(Vec<Event>),
+}
+
+/// A step of a streamed answer.
+pub enum Piece {
+    /// Whole frames of the client's own dialect, as they came.
+    Bytes(Bytes),
+    /// To be written in the client's dialect. `Event::End` is the moment for the protocol's end mark.
+    Event(Event),
+    /// The answer is whole and settled. The last piece.
+    End(Box<Bill>),
+    /// The upstream failed after content was out, or the budget ran out: no end mark, a typed error. The last piece.
+    Broken(Trouble, Box<Bill>),
+}
+
+/// Why there is no (whole) answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    BadInput(BadInput),
+    UnknownModel { asked: String, nearest: Vec<String> },
+    UnknownPolicy { asked: String, known: Vec<String> },
+    /// No candidate can do what is asked: (`provider/model`, why not) for each.
+    NoCandidate(Vec<(String, String)>),
+    /// Out of credit.
+    Poor { needed: Pico, available: Pico },
+    /// The id was used for another request.
+    Conflict,
+    /// A stream used up what could be held for it.
+    BudgetExhausted,
+    /// The provider says the client's request is wrong.
+    Rejected { message: String, param: Option<String>, code: Option<String> },
+    Filtered { message: String },
+    TooLong { message: String },
+    /// Every attempt failed.
+    Failed(Vec<Attempt>),
+    /// Every attempt was refused for want of capacity.
+    Limited { attempts: Vec<Attempt>, retry_after: Option<Duration> },
+    /// Every breaker is open.
+    Resting { retry_after: Duration },
+    Deadline { attempts: Vec<Attempt> },
+    /// After content was out.
+    Broken { fault: String, message: String },
+    BooksDown(String),
+}
+
+impl Trouble {
+    /// The stable machine code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BadInput(_) => "invalid_request",
+            Self::UnknownModel { .. } => "model_not_found",
+            Self::UnknownPolicy { .. } => "unknown_policy",
+            Self::NoCandidate(_) => "no_candidate",
+            Self::Poor { .. } => "insufficient_credit",
+            Self::Conflict => "request_id_conflict",
+            Self::BudgetExhausted => "budget_exhausted",
+            Self::Rejected { .. } => "upstream_rejected",
+            Self::Filtered { .. } => "content_filter",
+            Self::TooLong { .. } => "context_length_exceeded",
+            Self::Failed(_) => "all_attempts_failed",
+            Self::Limited { .. } => "rate_limited",
+            Self::Resting { .. } => "all_providers_resting",
+            Self::Deadline { .. } => "deadline_exceeded",
+            Self::Broken { .. } => "stream_broken",
+            Self::BooksDown(_) => "ledger_unavailable",
+        }
+    }
+
+    /// The HTTP status, where no byte of an answer is out yet.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::BadInput(_) | Self::UnknownPolicy { .. } | Self::Rejected { .. } | Self::Filtered { .. } | Self::TooLong { .. } => 400,
+            Self::Poor { .. } | Self::BudgetExhausted => 402,
+            Self::UnknownModel { .. } => 404,
+            Self::Conflict => 409,
+            Self::NoCandidate(_) => 422,
+            Self::Limited { .. } => 429,
+            Self::Failed(_) | Self::Broken { .. } => 502,
+            Self::Resting { .. } | Self::BooksDown(_) => 503,
+            Self::Deadline { .. } => 504,
+        }
+    }
+
+    /// When to come back, where that is known.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Resting { retry_after } => Some(*retry_after),
+            Self::Limited { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// A sentence a person can act on.
+    pub fn message(&self) -> String {
+        match self {
+            Self::BadInput(bad) => bad.message.clone(),
+            Self::UnknownModel { asked, nearest } if nearest.is_empty() => {
+                format!("No configured provider serves the model {asked:?}. GET /v1/models lists what is served.")
+            }
+            Self::UnknownModel { asked, nearest } => {
+                format!("No configured provider serves the model {asked:?}. Nearest: {}.", nearest.join(", "))
+            }
+            Self::UnknownPolicy { asked, known } => {
+                format!("There is no policy {asked:?}. Known: {}.", known.join(", "))
+            }
+            Self::NoCandidate(removed) => {
+                let mut text = String::from("No candidate can do what is asked.");
+                for (who, why) in removed.iter().take(8) {
+                    text.push_str(&format!(" {who}: {why}."));
+                }
+                if removed.len() > 8 {
+                    text.push_str(&format!(" And {} more.", removed.len() - 8));
+                }
+                text
+            }
+            Self::Poor { needed, available } => format!(
+                "The account cannot cover this request: it may cost up to {needed} USD, {available} USD are available. Lower max_tokens or add credit."
+            ),
+            Self::Conflict => "This request id was used before for another request. Send a new X-Request-Id.".into(),
+            Self::BudgetExhausted => "The account's credit ran out while this was streaming.".into(),
+            Self::Rejected { message, .. } | Self::Filtered { message } | Self::TooLong { message } => message.clone(),
+            Self::Failed(attempts) => told("Every attempt failed", attempts),
+            Self::Limited { attempts, .. } => told("Every provider is over its limit", attempts),
+            Self::Resting { retry_after } => format!(
+                "Every provider that could serve this has failed lately and is resting; the next may be tried in {} s.",
+                retry_after.as_millis().div_ceil(1_000)
+            ),
+            Self::Deadline { attempts } => told("No answer before the deadline", attempts),
+            Self::Broken { fault, message } => {
+                format!("The answer broke off ({fault}: {message}). What came before is incomplete.")
+            }
+            Self::BooksDown(why) => format!("The ledger cannot be written, so nothing is sent to a provider: {why}"),
+        }
+    }
+}
+
+fn told(what: &str, attempts: &[Attempt]) -> String {
+    let mut text = format!("{what}.");
+    for a in attempts {
+        text.push_str(&format!(" {}/{}: {} after {} ms ({}).", a.provider, a.model, a.outcome, a.millis, a.message));
+    }
+    text
+}

@@ -1,0 +1,77 @@
+//! What a caller wants, once the front door has understood it.
+
+use router::Limits;
+use serde::Serialize;
+use std::fmt;
+use vocab::{Brief, Chat, Instant, RawChat};
+
+/// A request on its way in. Everything it needs is in it; nothing is fished from elsewhere.
+pub struct Ask {
+    /// The id of the ledger entry, the log line and the span.
+    pub id: String,
+    /// Whose books pay.
+    pub account: String,
+    pub words: Words,
+    pub wishes: Wishes,
+    /// When its head had been read.
+    pub started: Instant,
+    /// Same inputs and seed, same decision.
+    pub seed: u64,
+}
+
+impl Ask {
+    pub const fn brief(&self) -> &Brief {
+        match &self.words {
+            Words::Raw { raw, .. } => &raw.brief,
+            Words::Chat { brief, .. } => brief,
+        }
+    }
+}
+
+/// The conversation itself.
+pub enum Words {
+    /// In OpenAI's words, as they came: passed on as they are where the provider speaks the same dialect, taken apart
+    /// only where it does not.
+    Raw { raw: RawChat, parse: fn(&RawChat) -> Result<Chat, BadInput> },
+    /// Already in no provider's words.
+    Chat { chat: Box<Chat>, brief: Brief },
+}
+
+/// How the caller narrows its own route (`X-Weir-*` headers, SI body fields).
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// A preset (`cheap`, `balanced`, `fast`, `best`) or a policy of the configuration. The model name may say it too
+    /// (`auto:cheap`), and wins.
+    pub policy: Option<String>,
+    pub limits: Limits,
+    /// Turns of one conversation: they stay with one model while its cache is warm and that pays.
+    pub session: Option<String>,
+    /// Canonical JSON, or empty.
+    pub tags: String,
+}
+
+/// A request that cannot be understood: which field, what is wrong, what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BadInput {
+    pub message: String,
+    /// JSON path of the field, like `messages[2].role`.
+    pub param: Option<String>,
+}
+
+impl BadInput {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), param: None }
+    }
+
+    pub fn at(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), param: Some(param.into()) }
+    }
+}
+
+impl fmt::Display for BadInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for BadInput {}

@@ -1,0 +1,193 @@
+//! The configuration: one TOML file, the same for both shells.
+//!
+//! Keys are named by environment variable or secret, never written in the file.
+
+use policy::Settings;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use vocab::{Duration, Pico};
+
+/// Which provider's dialect and defaults an entry has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProviderKind {
+    Openai,
+    Groq,
+    Gemini,
+    Anthropic,
+    WorkersAi,
+    Ollama,
+    Llamacpp,
+    Vllm,
+    /// Any other server that speaks OpenAI chat completions.
+    Compatible,
+}
+
+impl ProviderKind {
+    pub const ALL: [Self; 9] = [
+        Self::Openai,
+        Self::Groq,
+        Self::Gemini,
+        Self::Anthropic,
+        Self::WorkersAi,
+        Self::Ollama,
+        Self::Llamacpp,
+        Self::Vllm,
+        Self::Compatible,
+    ];
+
+    /// The name in the configuration and in the catalogue.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Groq => "groq",
+            Self::Gemini => "gemini",
+            Self::Anthropic => "anthropic",
+            Self::WorkersAi => "workers-ai",
+            Self::Ollama => "ollama",
+            Self::Llamacpp => "llamacpp",
+            Self::Vllm => "vllm",
+            Self::Compatible => "compatible",
+        }
+    }
+}
+
+/// One provider. A fault of it is taken for a fault of its whole `domain`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    pub kind: ProviderKind,
+    /// Where it is. For Workers AI up to and with the account.
+    pub base_url: String,
+    /// Names of environment variables or secrets that hold its keys; none where it wants none.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// Which of its models to use; empty: every active chat model of the catalogue. A local server's models are named
+    /// here or asked for at start.
+    #[serde(default)]
+    pub models: Vec<String>,
+    /// What fails together. Default: the provider's own name.
+    #[serde(default)]
+    pub domain: Option<String>,
+    /// More headers to send. Never a credential: that is what `keys` is for.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The catalogue's provider to look models up in; default is the kind's.
+    #[serde(default)]
+    pub catalogue: Option<String>,
+    /// The built-in lab: its content is fake, and every answer says so.
+    #[serde(default)]
+    pub fake: bool,
+}
+
+/// How a named policy (`auto:NAME`) weighs and what it allows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// Weights to start from: cheap, balanced, fast or best.
+    pub preset: Option<String>,
+    /// USD that a good answer is worth.
+    pub answer_value_usd: Option<Pico>,
+    /// USD that a second is worth.
+    pub second_value_usd: Option<Pico>,
+    /// Providers it may use; empty is all.
+    pub providers: Vec<String>,
+    pub deny: Vec<String>,
+    pub max_cost_usd: Option<Pico>,
+    pub max_latency_ms: Option<u64>,
+    pub min_quality: Option<f64>,
+    /// A second candidate may start when the first is later than its usual p95.
+    pub hedge: bool,
+}
+
+/// An account's credit.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountConfig {
+    /// How far below zero it may go; absent is without a limit.
+    pub overdraft_usd: Option<Pico>,
+    /// Granted once, when the account is first seen.
+    pub credit_usd: Option<Pico>,
+}
+
+/// Bounds on one request's upstream work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bounds {
+    /// Upstream calls one request may make, retries, fallbacks and hedges together.
+    pub attempts: u32,
+    /// To the end of a whole answer, or to the first content of a stream.
+    pub deadline_ms: u64,
+    pub connect_ms: u64,
+    /// From a streamed call to its first content.
+    pub first_content_ms: u64,
+    /// Between one piece of a stream and the next.
+    pub idle_ms: u64,
+    /// How long to go on reading for the usage figures when the client has left.
+    pub drain_ms: u64,
+    /// The largest whole answer, in bytes.
+    pub reply_max: usize,
+    /// Output tokens expected of an answer whose request sets no limit.
+    pub expected_output: u32,
+    /// Output tokens a hold covers where neither the request nor the catalogue sets a limit.
+    pub assumed_output: u32,
+    /// Share of spend that hedges may use, in thousandths.
+    pub hedge_permille: u32,
+    /// What a call to a model without a known price is billed at, in USD per million tokens; absent: such a model is
+    /// not used.
+    pub unpriced_ceiling_usd_per_mtok: Option<Pico>,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            deadline_ms: 60_000,
+            connect_ms: 3_000,
+            first_content_ms: 20_000,
+            idle_ms: 15_000,
+            drain_ms: 3_000,
+            reply_max: 32 << 20,
+            expected_output: 300,
+            assumed_output: 16_384,
+            hedge_permille: 20,
+            unpriced_ceiling_usd_per_mtok: None,
+        }
+    }
+}
+
+impl Bounds {
+    pub const fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+
+    pub const fn connect(&self) -> Duration {
+        Duration::from_millis(self.connect_ms)
+    }
+
+    pub const fn first_content(&self) -> Duration {
+        Duration::from_millis(self.first_content_ms)
+    }
+
+    pub const fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle_ms)
+    }
+
+    pub const fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+}
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub providers: BTreeMap<String, ProviderConfig>,
+    pub policies: BTreeMap<String, PolicyConfig>,
+    pub accounts: BTreeMap<String, AccountConfig>,
+    pub bounds: Bounds,
+    /// Who may call, skills, CORS, credits.
+    pub service: Settings,
+    /// A catalogue file whose entries replace or join the built-in ones.
+    pub catalogue: Option<String>,
+}

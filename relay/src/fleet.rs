@@ -1,0 +1,368 @@
+//! Everything that can be asked: providers, their credentials, the models behind each, and how each is doing.
+//!
+//! A fleet is a snapshot made from the configuration and the catalogue; a reload makes a new one and swaps it in whole.
+//! Health survives the swap: it is keyed by names, and the new fleet takes over what it finds.
+
+use crate::config::{Bounds, Config, PolicyConfig, ProviderConfig, ProviderKind};
+use policy::Settings;
+use providers::catalogue::Catalogue;
+use providers::{Adapter, Address};
+use router::{Health, Limits, Rules, State, Weights};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use vocab::{Caps, Card, Door, Duration, Instant, Kind, Price, Rate, Rates, Status};
+
+/// A provider as configured, without its secrets.
+#[derive(Debug)]
+pub struct Provider {
+    pub name: String,
+    pub kind: ProviderKind,
+    pub base_url: String,
+    pub domain: String,
+    pub adapter: &'static dyn Adapter,
+    pub fake: bool,
+    /// Keyless servers have one, named `none`.
+    pub credentials: Vec<Arc<Credential>>,
+}
+
+/// A credential is benched by time alone: what is wrong with it, a probe cannot mend.
+#[derive(Debug)]
+pub struct Credential {
+    /// The name of the variable it came from. Never the secret.
+    pub name: String,
+    rests_until: AtomicU64,
+}
+
+impl Credential {
+    fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self { name: name.into(), rests_until: AtomicU64::new(0) })
+    }
+
+    /// A shorter rest never replaces a longer one.
+    pub fn rest(&self, until: Instant) {
+        self.rests_until.fetch_max(until.as_micros(), Ordering::Relaxed);
+    }
+
+    pub fn state(&self, now: Instant) -> State {
+        let until = Instant::from_micros(self.rests_until.load(Ordering::Relaxed));
+        if now < until { State::Open { until } } else { State::Closed }
+    }
+}
+
+/// The health of one (provider, model), under a lock of its own: short, uncontended, never held across an await.
+pub type Pulse = Arc<Mutex<Health>>;
+
+/// One model at one provider with one credential.
+#[derive(Debug)]
+pub struct Candidate {
+    pub provider: Arc<Provider>,
+    pub credential: Arc<Credential>,
+    pub door: Door,
+    pub card: Arc<Card>,
+    /// What the model can do and the wire format can say.
+    pub caps: Caps,
+    pub pulse: Pulse,
+    pub meters: Arc<crate::metrics::Meters>,
+}
+
+impl Candidate {
+    pub fn with_pulse<T>(&self, f: impl FnOnce(&mut Health) -> T) -> T {
+        f(&mut self.pulse.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// `provider/model` as clients name it.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.provider.name, self.door.model)
+    }
+}
+
+/// How a policy weighs and what it allows.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub weights: Weights,
+    pub limits: Limits,
+    pub hedge: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Fleet {
+    pub candidates: Vec<Candidate>,
+    pub providers: Vec<Arc<Provider>>,
+    by_name: HashMap<String, Vec<usize>>,
+    all: Vec<usize>,
+    pub policies: BTreeMap<String, Policy>,
+    pub bounds: Bounds,
+    pub rules: Rules,
+    pub settings: Arc<Settings>,
+    /// Models that were configured but cannot be used, and why: for `weir check` and the log.
+    pub warnings: Vec<String>,
+}
+
+/// What a client's model name means.
+pub enum Named<'a> {
+    /// These candidates, whatever the policy.
+    Model(&'a [usize]),
+    /// All candidates under this policy.
+    Policy(&'a str),
+}
+
+impl Fleet {
+    /// Makes a fleet, or says everything that is wrong with the configuration. `secret` looks a key up by name.
+    pub fn build(
+        config: &Config,
+        catalogue: &Catalogue,
+        secret: &dyn Fn(&str) -> Option<String>,
+        registry: &crate::metrics::Registry,
+        before: Option<&Self>,
+    ) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut warnings = Vec::new();
+        let mut candidates = Vec::new();
+        let mut providers = Vec::new();
+        let mut pulses = before.map(Self::pulses).unwrap_or_default();
+        for (name, config_of) in &config.providers {
+            if name.is_empty() || name.contains('/') || name.starts_with("auto") {
+                problems.push(format!("providers.{name}: a provider's name has no slash and does not begin with auto"));
+                continue;
+            }
+            match Self::provider(name, config_of, secret, before) {
+                Ok((provider, keys)) => {
+                    let cards = cards(name, config_of, &config.bounds, catalogue, &mut warnings);
+                    for card in cards {
+                        for (credential, key) in provider.credentials.iter().zip(&keys) {
+                            let address = Address {
+                                base_url: provider.base_url.clone(),
+                                key: key.clone(),
+                                headers: config_of.headers.clone().into_iter().collect(),
+                            };
+                            let door = match provider.adapter.door(&address, card.clone(), &card.model) {
+                                Ok(door) => door,
+                                Err(bad) => {
+                                    problems.push(format!("providers.{name}: {bad}"));
+                                    continue;
+                                }
+                            };
+                            let pulse = pulses
+                                .entry((name.clone(), card.model.clone()))
+                                .or_insert_with(|| Arc::new(Mutex::new(Health::new(&card))))
+                                .clone();
+                            candidates.push(Candidate {
+                                provider: provider.clone(),
+                                credential: credential.clone(),
+                                door,
+                                caps: card.caps & provider.adapter.expresses(),
+                                card: card.clone(),
+                                pulse,
+                                meters: registry.meters(name, &card.model),
+                            });
+                        }
+                    }
+                    providers.push(provider);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let policies = policies(&config.policies, &config.providers, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, candidate) in candidates.iter().enumerate() {
+            by_name.entry(candidate.id()).or_default().push(at);
+            let bare = by_name.entry(candidate.door.model.clone()).or_default();
+            if bare.last() != Some(&at) {
+                bare.push(at);
+            }
+        }
+        Ok(Self {
+            all: (0..candidates.len()).collect(),
+            candidates,
+            providers,
+            by_name,
+            policies,
+            bounds: config.bounds.clone(),
+            rules: Rules::default(),
+            settings: Arc::new(config.service.clone()),
+            warnings,
+        })
+    }
+
+    fn provider(
+        name: &str,
+        config: &ProviderConfig,
+        secret: &dyn Fn(&str) -> Option<String>,
+        before: Option<&Self>,
+    ) -> Result<(Arc<Provider>, Vec<Option<String>>), String> {
+        let old = before.and_then(|b| b.providers.iter().find(|p| p.name == name));
+        let mut credentials = Vec::new();
+        let mut keys = Vec::new();
+        for key in &config.keys {
+            let Some(value) = secret(key).filter(|v| !v.is_empty()) else {
+                return Err(format!("providers.{name}: the key {key} is not set in the environment"));
+            };
+            let known = old.and_then(|p| p.credentials.iter().find(|c| c.name == *key)).cloned();
+            credentials.push(known.unwrap_or_else(|| Credential::new(key)));
+            keys.push(Some(value));
+        }
+        if credentials.is_empty() {
+            credentials.push(Credential::new("none"));
+            keys.push(None);
+        }
+        let provider = Provider {
+            name: name.into(),
+            kind: config.kind,
+            base_url: config.base_url.trim_end_matches('/').into(),
+            domain: config.domain.clone().unwrap_or_else(|| name.into()),
+            adapter: crate::adapters::of(config.kind),
+            fake: config.fake,
+            credentials,
+        };
+        Ok((Arc::new(provider), keys))
+    }
+
+    fn pulses(&self) -> HashMap<(String, String), Pulse> {
+        let key = |c: &Candidate| (c.provider.name.clone(), c.door.model.clone());
+        self.candidates.iter().map(|c| (key(c), c.pulse.clone())).collect()
+    }
+
+    /// What a client's model name means here; None where nothing has that name.
+    pub fn named<'a>(&'a self, model: &'a str) -> Option<Named<'a>> {
+        if model == "auto" {
+            return Some(Named::Policy("balanced"));
+        }
+        if let Some(policy) = model.strip_prefix("auto:") {
+            return Some(Named::Policy(policy));
+        }
+        self.by_name.get(model).map(|list| Named::Model(list))
+    }
+
+    pub fn all(&self) -> &[usize] {
+        &self.all
+    }
+
+    /// The model names nearest to one that nobody serves.
+    pub fn nearest(&self, asked: &str) -> Vec<String> {
+        let served = self.candidates.iter().map(|c| (c.id(), c.door.model.as_str()));
+        providers::catalogue::near(served, asked, 3)
+    }
+
+    /// Each (provider, model) once, by its first credential.
+    pub fn models(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().filter(|c| Arc::ptr_eq(&c.credential, &c.provider.credentials[0]))
+    }
+}
+
+/// The cards of a provider's models: those configured, or every active chat model of the catalogue.
+fn cards(
+    name: &str,
+    config: &ProviderConfig,
+    bounds: &Bounds,
+    catalogue: &Catalogue,
+    warnings: &mut Vec<String>,
+) -> Vec<Arc<Card>> {
+    let shelf = config.catalogue.as_deref().unwrap_or_else(|| config.kind.name());
+    if config.models.is_empty() {
+        return catalogue
+            .models
+            .iter()
+            .map(|entry| &entry.card)
+            .filter(|c| c.provider == shelf && c.kind == Kind::Chat && c.status != Status::Retired && c.model != "*")
+            .filter(|c| c.price.is_some())
+            .cloned()
+            .collect();
+    }
+    let mut cards = Vec::new();
+    for model in &config.models {
+        let mut card = match catalogue.find(shelf, model) {
+            Some(entry) => Card { model: model.clone(), ..(*entry.card).clone() },
+            None => unknown(shelf, model),
+        };
+        if card.price.is_none() {
+            match bounds.unpriced_ceiling_usd_per_mtok {
+                Some(ceiling) => {
+                    warnings.push(format!("{name}/{model}: no price is known; billed at the ceiling of {ceiling} USD per million tokens"));
+                    card.price = ceiling_price(&card, ceiling).map(Arc::new);
+                }
+                None => {
+                    warnings.push(format!(
+                        "{name}/{model}: no price is known, so it is not used; import one (weir catalog import) or set bounds.unpriced_ceiling_usd_per_mtok"
+                    ));
+                    continue;
+                }
+            }
+        }
+        cards.push(Arc::new(card));
+    }
+    cards
+}
+
+/// A model that the catalogue does not know: nothing is claimed of it but what every chat model does.
+fn unknown(provider: &str, model: &str) -> Card {
+    Card {
+        provider: provider.into(),
+        model: model.into(),
+        kind: Kind::Chat,
+        status: Status::Active,
+        context: None,
+        max_output: None,
+        caps: Caps::STREAM | Caps::SAMPLING | Caps::STOP,
+        efforts: vec![],
+        reasons_always: false,
+        quality: None,
+        ttft_ms: None,
+        tokens_per_s: None,
+        price: None,
+        shutdown: None,
+    }
+}
+
+fn ceiling_price(card: &Card, ceiling: vocab::Pico) -> Option<Price> {
+    let rate = Rate { pico: u64::try_from(ceiling.0).ok()?, per: 1_000_000 };
+    let rates = Rates::default().with(vocab::Bucket::Input, rate).with(vocab::Bucket::Output, rate);
+    Some(Price { id: card.id(), version: "ceiling".into(), source: "configuration".into(), rates, ..Price::default() })
+}
+
+fn policies(
+    configured: &BTreeMap<String, PolicyConfig>,
+    providers: &BTreeMap<String, ProviderConfig>,
+    problems: &mut Vec<String>,
+) -> BTreeMap<String, Policy> {
+    let mut policies = BTreeMap::new();
+    for preset in ["cheap", "balanced", "fast", "best"] {
+        if let Some(weights) = Weights::named(preset) {
+            policies.insert(preset.to_owned(), Policy { weights, limits: Limits::default(), hedge: false });
+        }
+    }
+    for (name, config) in configured {
+        let preset = config.preset.as_deref().unwrap_or("balanced");
+        let Some(mut weights) = Weights::named(preset) else {
+            problems.push(format!("policies.{name}.preset: {preset:?} is none of cheap, balanced, fast, best"));
+            continue;
+        };
+        for provider in config.providers.iter().chain(&config.deny) {
+            if !providers.contains_key(provider) {
+                problems.push(format!("policies.{name}: there is no provider {provider:?}"));
+            }
+        }
+        if config.min_quality.is_some_and(|q| !(0.0..=1.0).contains(&q)) {
+            problems.push(format!("policies.{name}.min_quality: is from 0 to 1"));
+        }
+        if let Some(value) = config.answer_value_usd {
+            weights.answer_value = value.as_usd_f64();
+        }
+        if let Some(value) = config.second_value_usd {
+            weights.time_value = value.as_usd_f64();
+        }
+        let limits = Limits {
+            max_cost: config.max_cost_usd,
+            max_latency: config.max_latency_ms.map(Duration::from_millis),
+            min_quality: config.min_quality,
+            allow: config.providers.clone(),
+            deny: config.deny.clone(),
+        };
+        policies.insert(name.clone(), Policy { weights, limits, hedge: config.hedge });
+    }
+    policies
+}

@@ -1,0 +1,259 @@
+//! What a shell holds: the ports, the fleet of the moment, and what is learnt from request to request.
+
+use crate::advisor::Kept;
+use crate::answer::Trouble;
+use crate::ask::Ask;
+use crate::fleet::Fleet;
+use crate::metrics::Registry;
+use crate::offers::{Route, offers};
+use crate::ports::{Books, Clock, Http, Later};
+use crate::serve::decision_id;
+use crate::sessions::Sessions;
+use arc_swap::ArcSwap;
+use policy::Settings;
+use router::HedgeBudget;
+use serde::Serialize;
+use std::sync::{Arc, Mutex, PoisonError};
+use vocab::{Caps, Card, Dice, Pico};
+
+/// More requests than this under way, and nobody hedges.
+const HEDGE_OPEN_MAX: i64 = 512;
+/// A quiet month does not pay for one bad minute.
+const HEDGE_SAVED_MAX: Pico = Pico::from_usd(1);
+
+pub struct Relay {
+    http: Arc<dyn Http>,
+    clock: Arc<dyn Clock>,
+    books: Arc<dyn Books>,
+    later: Arc<dyn Later>,
+    fleet: ArcSwap<Fleet>,
+    registry: Arc<Registry>,
+    sessions: Sessions,
+    hedges: Mutex<HedgeBudget>,
+    kept: Kept,
+}
+
+/// A model as `/v1/models` lists it.
+#[derive(Clone, Debug)]
+pub struct ModelInfo {
+    /// `provider/model`.
+    pub id: String,
+    pub provider: String,
+    pub model: String,
+    pub card: Arc<Card>,
+    /// What this model here can be asked for.
+    pub caps: Caps,
+    pub fake: bool,
+}
+
+/// A provider as `/api/providers` shows it. No secrets.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProviderInfo {
+    pub name: String,
+    pub kind: &'static str,
+    pub base_url: String,
+    pub domain: String,
+    pub fake: bool,
+    pub credentials: Vec<CredentialInfo>,
+    pub models: Vec<ModelHealth>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CredentialInfo {
+    /// The name of the variable it is read from.
+    pub name: String,
+    #[serde(flatten)]
+    pub state: router::State,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelHealth {
+    pub model: String,
+    #[serde(flatten)]
+    pub state: router::State,
+    pub first_content_ms_p50: Option<u64>,
+    pub first_content_ms_p95: Option<u64>,
+    pub tokens_per_s: Option<f64>,
+    pub failure_rate: f64,
+    pub samples: u32,
+}
+
+impl Relay {
+    pub fn new(
+        http: Arc<dyn Http>,
+        clock: Arc<dyn Clock>,
+        books: Arc<dyn Books>,
+        later: Arc<dyn Later>,
+        registry: Arc<Registry>,
+        fleet: Fleet,
+    ) -> Arc<Self> {
+        let hedges = HedgeBudget::new(fleet.bounds.hedge_permille, HEDGE_SAVED_MAX);
+        Arc::new(Self {
+            http,
+            clock,
+            books,
+            later,
+            fleet: ArcSwap::from_pointee(fleet),
+            registry,
+            sessions: Sessions::default(),
+            hedges: Mutex::new(hedges),
+            kept: Kept::default(),
+        })
+    }
+
+    pub fn http(&self) -> &dyn Http {
+        self.http.as_ref()
+    }
+
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
+    pub fn books(&self) -> &dyn Books {
+        self.books.as_ref()
+    }
+
+    pub fn later(&self) -> &dyn Later {
+        self.later.as_ref()
+    }
+
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub fn fleet(&self) -> Arc<Fleet> {
+        self.fleet.load_full()
+    }
+
+    /// Swaps in a new fleet, whole. Requests under way keep the one they began with.
+    pub fn reload(&self, fleet: Fleet) {
+        self.fleet.store(Arc::new(fleet));
+    }
+
+    pub fn settings(&self) -> Arc<Settings> {
+        self.fleet.load().settings.clone()
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    pub(crate) fn kept_advice(&self) -> &Kept {
+        &self.kept
+    }
+
+    pub(crate) fn overloaded(&self) -> bool {
+        self.registry.open.get() > HEDGE_OPEN_MAX
+    }
+
+    pub(crate) fn hedge_allowed(&self, cost: Pico) -> bool {
+        self.hedges.lock().unwrap_or_else(PoisonError::into_inner).allows(cost)
+    }
+
+    pub(crate) fn hedged(&self, cost: Pico) {
+        self.registry.hedges.inc();
+        self.hedges.lock().unwrap_or_else(PoisonError::into_inner).hedged(cost);
+    }
+
+    pub(crate) fn spent(&self, cost: Pico) {
+        self.hedges.lock().unwrap_or_else(PoisonError::into_inner).spent(cost);
+    }
+
+    /// A request is over, well or not.
+    pub(crate) fn ended(&self, trouble: Option<&Trouble>) {
+        match trouble {
+            None => {
+                self.registry.answered.inc();
+            }
+            Some(trouble) => self.registry.trouble(trouble.code()),
+        }
+    }
+
+    /// The decision for a request without making it: every candidate, every part of its score.
+    pub fn explain(&self, ask: &Ask) -> Result<serde_json::Value, Trouble> {
+        let fleet = self.fleet();
+        let now = self.clock.now();
+        let route = Route::of(&fleet, ask)?;
+        let brief = ask.brief();
+        let offers = offers(&route, &fleet, brief, ask.wishes.session.as_deref(), &self.sessions, now);
+        let wish = route.wish(brief, &fleet);
+        let decision = router::plan(&wish, &offers, now, &mut Dice::seeded(ask.seed));
+        let record = router::explain(&decision, &offers, &wish);
+        let record = serde_json::to_value(record).unwrap_or_default();
+        Ok(serde_json::json!({
+            "decision": decision_id(ask.seed),
+            "at": now.rfc3339(),
+            "model": brief.model,
+            "tokens_in": brief.tokens_in,
+            "needs": brief.needs.names().collect::<Vec<_>>(),
+            "record": record,
+        }))
+    }
+
+    pub fn models(&self) -> Vec<ModelInfo> {
+        let info = |c: &crate::fleet::Candidate| ModelInfo {
+            id: c.id(),
+            provider: c.provider.name.clone(),
+            model: c.door.model.clone(),
+            card: c.card.clone(),
+            caps: c.caps,
+            fake: c.provider.fake,
+        };
+        self.fleet.load().models().map(info).collect()
+    }
+
+    /// `auto` and `auto:NAME` for every policy.
+    pub fn policies(&self) -> Vec<String> {
+        let fleet = self.fleet.load();
+        std::iter::once("auto".to_owned()).chain(fleet.policies.keys().map(|p| format!("auto:{p}"))).collect()
+    }
+
+    pub fn providers(&self) -> Vec<ProviderInfo> {
+        let fleet = self.fleet();
+        let now = self.clock.now();
+        let millis = |span: Option<vocab::Duration>| span.and_then(|s| u64::try_from(s.as_millis()).ok());
+        let health = |c: &crate::fleet::Candidate| {
+            let standing = c.with_pulse(|h| h.standing(now, &fleet.rules));
+            ModelHealth {
+                model: c.door.model.clone(),
+                state: standing.state,
+                first_content_ms_p50: millis(standing.ttft_p50),
+                first_content_ms_p95: millis(standing.ttft_p95),
+                tokens_per_s: standing.tokens_per_s,
+                failure_rate: standing.failure_rate,
+                samples: standing.samples,
+            }
+        };
+        let provider = |p: &Arc<crate::fleet::Provider>| ProviderInfo {
+            name: p.name.clone(),
+            kind: p.kind.name(),
+            base_url: p.base_url.clone(),
+            domain: p.domain.clone(),
+            fake: p.fake,
+            credentials: p
+                .credentials
+                .iter()
+                .map(|c| CredentialInfo { name: c.name.clone(), state: c.state(now) })
+                .collect(),
+            models: fleet.models().filter(|c| c.provider.name == p.name).map(health).collect(),
+        };
+        fleet.providers.iter().map(provider).collect()
+    }
+
+    /// Whether requests can be served.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.fleet.load().candidates.is_empty() {
+            return Err("no provider is configured".into());
+        }
+        Ok(())
+    }
+
+    /// In Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        self.registry.render()
+    }
+}

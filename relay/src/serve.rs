@@ -1,0 +1,448 @@
+//! The one story of a request: admit, plan, hold, try, answer, settle.
+
+use crate::answer::{Answer, Bill, Content, Piece, Served, Trouble};
+use crate::ask::Ask;
+use crate::attempt::{self, Begun, Got, Lost, Parsed, Prepared};
+use crate::faults::{self, Next};
+use crate::fleet::Fleet;
+use crate::offers::{Route, offers};
+use crate::ports::BooksError;
+use crate::relay::Relay;
+use crate::source::{Seen, Source};
+use crate::speech::{Adviser, Speech, bill};
+use crate::tab::{Flight, Tab};
+use billing::Refusal;
+use futures::future::{BoxFuture, Either, select};
+use router::{Decision, Offer, Removed};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use vocab::{Dice, Duration, Event, Fault, Instant};
+
+/// The first pause before the same candidate is asked again; it doubles.
+const PAUSE: Duration = Duration::from_millis(150);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+impl Relay {
+    /// Takes one request all the way through. A dropped future is a client that left: whatever was held is settled.
+    pub async fn serve(self: &Arc<Self>, ask: Ask) -> Result<Answer, Trouble> {
+        let answer = self.tell(ask).await;
+        match &answer {
+            Ok(Answer::Whole { .. }) => self.ended(None),
+            Ok(Answer::Stream { .. }) => {}
+            Err(trouble) => self.ended(Some(trouble)),
+        }
+        answer
+    }
+
+    async fn tell(self: &Arc<Self>, ask: Ask) -> Result<Answer, Trouble> {
+        let fleet = self.fleet();
+        let now = self.clock().now();
+        let route = Route::of(&fleet, &ask)?;
+        let brief = ask.brief();
+        let offers = offers(&route, &fleet, brief, ask.wishes.session.as_deref(), self.sessions(), now);
+        let wish = route.wish(brief, &fleet);
+        let mut dice = Dice::seeded(ask.seed);
+        let decision = router::plan(&wish, &offers, now, &mut dice);
+        if decision.plan.is_empty() {
+            return Err(nobody(&decision, &offers, now));
+        }
+
+        let priced = |at: &usize| offers[*at].dearest;
+        let dearest = decision.plan.iter().filter_map(priced).max().unwrap_or_default();
+        let estimate = decision.plan.first().and_then(|at| offers[*at].cost).unwrap_or_default();
+        let tab = Tab::open(self.clone(), fleet.clone(), &ask, dearest, estimate, dice, now).await?;
+        self.registry().overhead.observe(self.clock().now().since(ask.started).as_secs_f64());
+
+        let journey = Journey {
+            relay: self,
+            fleet: &fleet,
+            ask: &ask,
+            route: &route,
+            offers: &offers,
+            decision: &decision,
+            parsed: Parsed::default(),
+            deadline: now.after(fleet.bounds.deadline()),
+            begun: now,
+            tab,
+            queue: decision.plan.iter().copied().collect(),
+            tried: Vec::new(),
+            again: VecDeque::new(),
+            above: None,
+            unfit: Vec::new(),
+            faults: Vec::new(),
+        };
+        journey.go().await
+    }
+}
+
+/// A request on its way along its plan.
+struct Journey<'a> {
+    relay: &'a Arc<Relay>,
+    fleet: &'a Arc<Fleet>,
+    ask: &'a Ask,
+    route: &'a Route<'a>,
+    offers: &'a [Offer<'a>],
+    decision: &'a Decision,
+    parsed: Parsed,
+    begun: Instant,
+    deadline: Instant,
+    tab: Tab,
+    /// Offers still to be tried, in order.
+    queue: VecDeque<usize>,
+    tried: Vec<usize>,
+    /// Offers that may be asked once more when there is nobody else.
+    again: VecDeque<usize>,
+    /// After an overflow: only models with more context than this.
+    above: Option<u32>,
+    /// Who could not be told what was asked, and why.
+    unfit: Vec<(String, String)>,
+    faults: Vec<Fault>,
+}
+
+/// A candidate that may be asked now, and with what.
+struct Ready {
+    offer: usize,
+    flight: Flight,
+    prepared: Prepared,
+}
+
+impl<'a> Journey<'a> {
+    async fn go(mut self) -> Result<Answer, Trouble> {
+        loop {
+            let now = self.relay.clock().now();
+            let left = self.deadline.since(now);
+            if left.is_zero() || self.tab.calls() >= self.fleet.bounds.attempts as usize {
+                return Err(self.give_up(left.is_zero()).await);
+            }
+            let ready = match self.next(now) {
+                Ok(Some(ready)) => ready,
+                Ok(None) => {
+                    if self.pause(left).await {
+                        continue;
+                    }
+                    return Err(self.give_up(false).await);
+                }
+                Err(trouble) => {
+                    self.tab.settle("refused", now).await?;
+                    return Err(trouble);
+                }
+            };
+            let dearest = self.offers[ready.offer].dearest.unwrap_or_default();
+            if let Err(error) = self.tab.cover(dearest, now).await {
+                if self.tab.calls() == 0 {
+                    self.tab.settle("refused", now).await?;
+                    return Err(error.into());
+                }
+                return Err(self.give_up(false).await);
+            }
+            let (flight, result) = self.fly(ready, left).await;
+            match result {
+                Ok(got) => return self.commit(flight, got).await,
+                Err(lost) => self.learn(&flight, lost),
+            }
+        }
+    }
+
+    /// The next candidate that may be asked, with its call made ready. Who cannot be told what was asked is passed by.
+    fn next(&mut self, now: Instant) -> Result<Option<Ready>, Trouble> {
+        loop {
+            let Some(offer) = self.queue.pop_front().or_else(|| self.reserve()) else { return Ok(None) };
+            self.tried.push(offer);
+            let at = self.route.candidates[offer];
+            let candidate = &self.fleet.candidates[at];
+            if self.above.is_some_and(|above| candidate.card.context.is_none_or(|has| has <= above)) {
+                continue;
+            }
+            if !candidate.credential.state(now).admits(now) {
+                continue;
+            }
+            let prepared = match attempt::prepare(self.ask, &self.parsed, candidate) {
+                Ok(prepared) => prepared,
+                Err(Lost { bad_input: Some(bad), .. }) => return Err(Trouble::BadInput(bad)),
+                Err(lost) => {
+                    self.unfit.push((candidate.id(), lost.fault.message().into()));
+                    continue;
+                }
+            };
+            if let Some(pass) = candidate.with_pulse(|health| health.admit(now, &self.fleet.rules)) {
+                let flight = Flight { candidate: at, pass, sent: now };
+                return Ok(Some(Ready { offer, flight, prepared }));
+            }
+        }
+    }
+
+    /// Beyond the plan: the best of the rest that was not tried yet.
+    fn reserve(&self) -> Option<usize> {
+        let rest = self.decision.ranked.iter().filter(|r| r.removed.is_none()).map(|r| r.offer);
+        rest.into_iter().find(|offer| !self.tried.contains(offer))
+    }
+
+    /// Waits before the same candidate is asked again; false where there is none or no time for it.
+    async fn pause(&mut self, left: Duration) -> bool {
+        let Some(offer) = self.again.pop_front() else { return false };
+        let doubled = PAUSE * 2u32.saturating_pow(u32::try_from(self.faults.len()).unwrap_or(8).min(8).saturating_sub(1));
+        let pause = doubled.min(PAUSE_MAX);
+        if pause >= left {
+            return false;
+        }
+        self.relay.clock().sleep(pause).await;
+        self.queue.push_back(offer);
+        true
+    }
+
+    /// One call, or two racing where the policy hedges and the first is late.
+    async fn fly(&mut self, ready: Ready, left: Duration) -> (Flight, Result<Got, Lost>) {
+        let first = self.launch(ready.flight, ready.prepared, left);
+        let standing = &self.offers[ready.offer].standing;
+        let patience = if self.route.hedge { router::hedge_after(standing) } else { None };
+        let Some(patience) = patience.filter(|p| *p < left) else { return (ready.flight, first.await) };
+        let late = match select(first, self.relay.clock().sleep(patience)).await {
+            Either::Left((result, _)) => return (ready.flight, result),
+            Either::Right(((), first)) => first,
+        };
+        let Some((second_flight, second)) = self.hedge(left.saturating_sub(patience)).await else {
+            return (ready.flight, late.await);
+        };
+        let (winner, result, loser, rest) = match select(late, second).await {
+            Either::Left((result, rest)) => (ready.flight, result, second_flight, rest),
+            Either::Right((result, rest)) => (second_flight, result, ready.flight, rest),
+        };
+        if let Err(lost) = result {
+            self.learn(&winner, lost);
+            return (loser, rest.await);
+        }
+        drop(rest);
+        self.tab.abandoned(&loser, "lost", None, self.relay.clock().now());
+        (winner, result)
+    }
+
+    /// A second call beside a late first one, where budget, attempts and load allow it.
+    async fn hedge(&mut self, left: Duration) -> Option<(Flight, BoxFuture<'a, Result<Got, Lost>>)> {
+        let now = self.relay.clock().now();
+        if self.tab.calls() >= self.fleet.bounds.attempts as usize || self.relay.overloaded() {
+            return None;
+        }
+        let ready = self.next(now).ok()??;
+        let offer = &self.offers[ready.offer];
+        let affordable = offer.cost.is_some_and(|cost| self.relay.hedge_allowed(cost));
+        if !affordable || self.tab.cover(offer.dearest.unwrap_or_default(), now).await.is_err() {
+            self.tab.unused(&ready.flight, now);
+            self.queue.push_front(ready.offer);
+            return None;
+        }
+        self.relay.hedged(offer.cost.unwrap_or_default());
+        Some((ready.flight, self.launch(ready.flight, ready.prepared, left)))
+    }
+
+    fn launch(&mut self, flight: Flight, prepared: Prepared, left: Duration) -> BoxFuture<'a, Result<Got, Lost>> {
+        self.tab.takes_off(flight);
+        let (relay, fleet, ask) = (self.relay, self.fleet, self.ask);
+        Box::pin(async move {
+            let candidate = &fleet.candidates[flight.candidate];
+            attempt::fly(relay.http(), relay.clock(), ask, prepared, candidate, &fleet.bounds, left).await
+        })
+    }
+
+    /// What a failed call means for the ones to come.
+    fn learn(&mut self, flight: &Flight, lost: Lost) {
+        let now = self.relay.clock().now();
+        let candidate = &self.fleet.candidates[flight.candidate];
+        tracing::info!(
+            request = %self.ask.id, candidate = %candidate.id(), fault = lost.fault.name(),
+            message = lost.fault.message(), "an upstream call failed"
+        );
+        self.tab.failed(flight, &lost.fault, lost.usage, now);
+        match faults::row(&lost.fault).next {
+            Next::Stop => {
+                self.queue.clear();
+                self.again.clear();
+                // Nothing beyond the plan either.
+                self.tried.extend(0..self.offers.len());
+            }
+            Next::Larger => self.above = self.above.max(candidate.card.context.or(Some(u32::MAX))),
+            Next::Candidate => self.siblings(flight.candidate, &lost.fault),
+            Next::CandidateOrSame => {
+                let offer = self.route.candidates.iter().position(|at| *at == flight.candidate);
+                self.again.extend(offer);
+            }
+        }
+        self.faults.push(lost.fault);
+    }
+
+    /// After a refused credential: the same model with its other credentials, before anything else.
+    fn siblings(&mut self, of: usize, fault: &Fault) {
+        if !matches!(fault, Fault::Denied(_) | Fault::Spent { .. }) {
+            return;
+        }
+        let refused = &self.fleet.candidates[of];
+        for (offer, at) in self.route.candidates.iter().enumerate() {
+            let other = &self.fleet.candidates[*at];
+            let sibling = Arc::ptr_eq(&other.pulse, &refused.pulse) && !self.tried.contains(&offer);
+            if sibling {
+                self.queue.retain(|o| *o != offer);
+                self.queue.push_front(offer);
+            }
+        }
+    }
+
+    /// First content is there: from here on the answer belongs to this upstream.
+    async fn commit(mut self, flight: Flight, got: Got) -> Result<Answer, Trouble> {
+        let relay = self.relay;
+        let candidate = &self.fleet.candidates[flight.candidate];
+        let offer = self.route.candidates.iter().position(|at| *at == flight.candidate).unwrap_or_default();
+        let advise = self.adviser(offer);
+        let now = relay.clock().now();
+        let served = Served {
+            provider: candidate.provider.name.clone(),
+            model: candidate.door.model.clone(),
+            reason: self.reason(offer),
+            decision: decision_id(self.ask.seed),
+            attempts: u32::try_from(self.tab.calls()).unwrap_or(u32::MAX),
+            upstream: now.since(self.begun),
+            balance: self.tab.balance,
+            fake: candidate.provider.fake,
+        };
+        match got {
+            Got::Whole { content, seen } if !self.ask.brief().stream => {
+                let usage = seen.bill(self.tab.tokens_in);
+                self.remember(&flight, usage.tokens_in().saturating_add(usage.tokens_out()), now);
+                self.tab.served(&flight, usage, None, Some(now.since(flight.sent)), now);
+                let bill: Bill = bill(&mut self.tab, usage, flight.sent, now, advise, "served", now).await;
+                if self.route.hedge {
+                    relay.spent(bill.cost);
+                }
+                relay.books().durable(self.tab.mark).await?;
+                Ok(Answer::Whole { served, content, bill })
+            }
+            Got::Whole { content, seen } => {
+                let begun = told(content, seen, now);
+                Ok(self.stream(served, flight, begun, advise).await?)
+            }
+            Got::Stream(begun) => Ok(self.stream(served, flight, *begun, advise).await?),
+        }
+    }
+
+    async fn stream(
+        self,
+        served: Served,
+        flight: Flight,
+        begun: Begun,
+        advise: Option<Adviser>,
+    ) -> Result<Answer, BooksError> {
+        let candidate = &self.fleet.candidates[flight.candidate];
+        candidate.meters.first_content(begun.first.since(flight.sent));
+        self.remember(&flight, u64::from(self.tab.tokens_in), begun.first);
+        self.relay.books().durable(self.tab.mark).await?;
+        let unlimited = self.ask.brief().max_output.or(candidate.card.max_output).is_none();
+        let covers = unlimited.then(|| u64::from(self.fleet.bounds.assumed_output));
+        Ok(Answer::Stream { served, speech: Speech::new(self.tab, flight, begun, covers, advise) })
+    }
+
+    fn remember(&self, flight: &Flight, tokens: u64, now: Instant) {
+        if let Some(session) = &self.ask.wishes.session {
+            self.relay.sessions().served(session, &self.fleet.candidates[flight.candidate], tokens, now);
+        }
+    }
+
+    fn reason(&self, offer: usize) -> String {
+        if self.decision.plan.first() == Some(&offer) {
+            return self.decision.reason.to_string();
+        }
+        let names: Vec<&str> = self.faults.iter().map(Fault::name).collect();
+        if names.is_empty() { "hedge was faster".into() } else { format!("fallback after {}", names.join(", ")) }
+    }
+
+    fn adviser(&self, offer: usize) -> Option<Adviser> {
+        crate::advisor::adviser(self.relay, self.fleet, self.ask, self.route, self.decision, self.offers, offer)
+    }
+
+    /// Nobody answered: gives everything back and says why.
+    async fn give_up(&mut self, late: bool) -> Trouble {
+        let now = self.relay.clock().now();
+        if let Err(error) = self.tab.settle("failed", now).await {
+            tracing::error!(?error, request = %self.ask.id, "a request could not be settled; its hold will be swept");
+        }
+        let attempts = std::mem::take(&mut self.tab.attempts);
+        if late {
+            return Trouble::Deadline { attempts };
+        }
+        if let Some(stop) = self.faults.iter().find_map(told_to_the_client) {
+            return stop;
+        }
+        if self.faults.is_empty() {
+            if self.unfit.is_empty() {
+                return nobody(self.decision, self.offers, now);
+            }
+            return Trouble::NoCandidate(std::mem::take(&mut self.unfit));
+        }
+        if let Some(Fault::TooLong(message)) = self.faults.iter().find(|f| matches!(f, Fault::TooLong(_))) {
+            return Trouble::TooLong { message: message.clone() };
+        }
+        let wait = |f: &Fault| match f {
+            Fault::Busy { retry_after, .. } | Fault::Spent { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        };
+        let waits: Option<Vec<Option<Duration>>> = self.faults.iter().map(wait).collect();
+        match waits {
+            Some(waits) => Trouble::Limited { attempts, retry_after: waits.into_iter().flatten().min() },
+            None => Trouble::Failed(attempts),
+        }
+    }
+}
+
+fn told_to_the_client(fault: &Fault) -> Option<Trouble> {
+    match fault {
+        Fault::Rejected { message, param, code } => {
+            Some(Trouble::Rejected { message: message.clone(), param: param.clone(), code: code.clone() })
+        }
+        Fault::Filtered(message) => Some(Trouble::Filtered { message: message.clone() }),
+        _ => None,
+    }
+}
+
+/// A whole answer for a client that asked for a stream.
+fn told(content: Content, seen: Seen, now: Instant) -> Begun {
+    let queue = match content {
+        Content::Raw(bytes) => VecDeque::from([Piece::Bytes(bytes)]),
+        Content::Events(events) => attempt::replay(with_usage(events, &seen)),
+    };
+    Begun { body: Box::pin(futures::stream::empty()), source: Source::Told(seen), queue, first: now }
+}
+
+/// Usage goes just before the end, as in a stream.
+fn with_usage(mut events: Vec<Event>, seen: &Seen) -> Vec<Event> {
+    events.retain(|e| !matches!(e, Event::Usage(_) | Event::End));
+    events.extend(seen.usage.map(Event::Usage));
+    events.push(Event::End);
+    events
+}
+
+/// Nobody can be asked: because nobody can do it, or because all that could are resting.
+fn nobody(decision: &Decision, offers: &[Offer<'_>], now: Instant) -> Trouble {
+    if let Some(at) = decision.retry_at() {
+        return Trouble::Resting { retry_after: at.since(now).max(Duration::from_millis(1)) };
+    }
+    let why = |r: &router::Ranked| {
+        let offer = &offers[r.offer];
+        let name = format!("{}/{}", offer.provider, offer.card.model);
+        (name, r.removed.as_ref().map_or_else(|| "is not available now".into(), Removed::to_string))
+    };
+    Trouble::NoCandidate(decision.ranked.iter().map(why).collect())
+}
+
+/// `X-Route-Decision`: with the request and the state of the fleet, the seed makes the same decision again.
+pub fn decision_id(seed: u64) -> String {
+    format!("{seed:016x}")
+}
+
+impl From<BooksError> for Trouble {
+    fn from(error: BooksError) -> Self {
+        match error {
+            BooksError::Refused(Refusal::Poor { needed, available }) => Self::Poor { needed, available },
+            BooksError::Refused(Refusal::Conflict { .. }) => Self::Conflict,
+            BooksError::Refused(other) => Self::BooksDown(other.to_string()),
+            BooksError::Down(why) => Self::BooksDown(why),
+        }
+    }
+}
+

@@ -1,0 +1,273 @@
+//! A request's bill in the making: what is held, which calls are under way, what each came to.
+//!
+//! The tab is settled exactly once. If the request is dropped at any await (a client that hangs up), dropping the tab
+//! sees to it.
+
+use crate::answer::Attempt;
+use crate::faults::{self, Blame};
+use crate::fleet::{Candidate, Fleet};
+use crate::ports::{BooksError, Mark};
+use crate::relay::Relay;
+use billing::{Balance, Line, Op};
+use router::{Outcome, Pass, Verdict};
+use std::sync::Arc;
+use vocab::{Bucket, Dice, Duration, Fault, Instant, Pico, Usage};
+
+/// A call under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Flight {
+    /// Index into the fleet's candidates.
+    pub candidate: usize,
+    pub pass: Pass,
+    pub sent: Instant,
+}
+
+pub struct Tab {
+    pub relay: Arc<Relay>,
+    pub fleet: Arc<Fleet>,
+    pub id: String,
+    pub account: String,
+    pub tokens_in: u32,
+    pub held: Pico,
+    /// Durable from here on, the first byte may leave.
+    pub mark: Mark,
+    pub balance: Balance,
+    pub attempts: Vec<Attempt>,
+    lines: Vec<Line>,
+    flights: Vec<Flight>,
+    dice: Dice,
+    open: bool,
+}
+
+impl Tab {
+    /// Sets the worst case aside. Nothing may be sent before this.
+    pub async fn open(
+        relay: Arc<Relay>,
+        fleet: Arc<Fleet>,
+        ask: &crate::Ask,
+        dearest: Pico,
+        estimate: Pico,
+        dice: Dice,
+        now: Instant,
+    ) -> Result<Self, BooksError> {
+        let op = Op::Hold {
+            id: ask.id.clone(),
+            amount: dearest,
+            estimate,
+            lease_until: now.after(lease(&fleet)),
+            tags: ask.wishes.tags.clone(),
+        };
+        let posted = relay.books().post(&ask.account, op, now).await?;
+        if !posted.fresh {
+            return Err(BooksError::Refused(billing::Refusal::Conflict { id: ask.id.clone() }));
+        }
+        relay.registry().open.inc();
+        Ok(Self {
+            relay,
+            fleet,
+            id: ask.id.clone(),
+            account: ask.account.clone(),
+            tokens_in: ask.brief().tokens_in,
+            held: dearest,
+            mark: posted.mark,
+            balance: posted.balance,
+            attempts: Vec::with_capacity(1),
+            lines: Vec::with_capacity(1),
+            flights: Vec::with_capacity(1),
+            dice,
+            open: true,
+        })
+    }
+
+    /// Makes sure that what was spent and `dearest` more are covered. A lease begins anew.
+    pub async fn cover(&mut self, dearest: Pico, now: Instant) -> Result<(), BooksError> {
+        let flying: Pico = self.flights.iter().map(|f| self.worst_input(&self.fleet.candidates[f.candidate], now)).sum();
+        let needed = self.spent().plus(flying).plus(dearest);
+        if needed <= self.held {
+            return Ok(());
+        }
+        let more = needed.minus(self.held);
+        self.extend(more, now).await
+    }
+
+    pub async fn extend(&mut self, more: Pico, now: Instant) -> Result<(), BooksError> {
+        let op = Op::Extend { id: self.id.clone(), more, lease_until: now.after(lease(&self.fleet)) };
+        let posted = self.relay.books().post(&self.account, op, now).await?;
+        self.held = self.held.plus(more);
+        self.mark = posted.mark;
+        self.balance = posted.balance;
+        Ok(())
+    }
+
+    pub fn spent(&self) -> Pico {
+        self.lines.iter().map(|l| l.amount).sum()
+    }
+
+    pub fn takes_off(&mut self, flight: Flight) {
+        self.flights.push(flight);
+    }
+
+    /// How many calls were made, those under way included.
+    pub fn calls(&self) -> usize {
+        self.attempts.len() + self.flights.len()
+    }
+
+    /// A call failed: its line, its attempt, its breaker, its credential.
+    pub fn failed(&mut self, flight: &Flight, fault: &Fault, usage: Option<Usage>, now: Instant) {
+        let row = faults::row(fault);
+        let usage = match usage {
+            Some(usage) => Usage { partial: true, ..usage },
+            None if row.billed => self.guess(),
+            None => Usage::default(),
+        };
+        if let Blame::CredentialRests(span) = row.blame {
+            self.fleet.candidates[flight.candidate].credential.rest(now.after(span));
+        }
+        let outcome = Outcome { verdict: row.blame.verdict(), ttft: None, generation: None };
+        self.lands(flight, &outcome, usage, fault.name(), fault.message(), now);
+    }
+
+    /// A call that nobody wants any more: its client left, or another was faster.
+    pub fn abandoned(&mut self, flight: &Flight, why: &str, usage: Option<Usage>, now: Instant) {
+        let usage = usage.unwrap_or_else(|| self.guess());
+        let outcome = Outcome { verdict: Verdict::Neutral, ttft: None, generation: None };
+        self.lands(flight, &outcome, usage, why, "", now);
+    }
+
+    /// A call that was admitted but never made.
+    pub fn unused(&mut self, flight: &Flight, now: Instant) {
+        let outcome = Outcome { verdict: Verdict::Neutral, ttft: None, generation: None };
+        let rules = &self.fleet.rules;
+        self.fleet.candidates[flight.candidate].with_pulse(|h| h.record(flight.pass, &outcome, now, rules, &mut self.dice));
+    }
+
+    pub fn served(
+        &mut self,
+        flight: &Flight,
+        usage: Usage,
+        ttft: Option<Duration>,
+        generation: Option<Duration>,
+        now: Instant,
+    ) {
+        let generation = generation.map(|took| (usage.tokens_out(), took));
+        self.lands(flight, &Outcome { verdict: Verdict::Good, ttft, generation }, usage, "ok", "", now);
+    }
+
+    fn lands(
+        &mut self,
+        flight: &Flight,
+        outcome: &Outcome,
+        mut usage: Usage,
+        name: &str,
+        message: &str,
+        now: Instant,
+    ) {
+        self.flights.retain(|f| f.candidate != flight.candidate || f.sent != flight.sent);
+        let fleet = self.fleet.clone();
+        let candidate = &fleet.candidates[flight.candidate];
+        candidate.with_pulse(|health| health.record(flight.pass, outcome, now, &fleet.rules, &mut self.dice));
+        candidate.meters.call_ended(name);
+        let amount = self.price(candidate, &mut usage, now);
+        candidate.meters.used(&usage, amount);
+        self.attempts.push(Attempt {
+            provider: candidate.provider.name.clone(),
+            model: candidate.door.model.clone(),
+            outcome: name.into(),
+            message: message.into(),
+            millis: u64::try_from(now.since(flight.sent).as_millis()).unwrap_or(u64::MAX),
+        });
+        let used = usage.counted().next().is_some();
+        self.lines.push(Line {
+            provider: candidate.provider.name.clone(),
+            model: candidate.door.model.clone(),
+            usage,
+            price: candidate.card.price.as_ref().filter(|_| used).map(|p| p.version.clone()),
+            amount,
+            outcome: name.into(),
+        });
+    }
+
+    /// What `usage` costs here. A bucket without a rate cannot be billed: it raises an alarm, and the rest is billed.
+    pub fn price(&self, candidate: &Candidate, usage: &mut Usage, now: Instant) -> Pico {
+        let Some(price) = candidate.card.price.as_deref() else { return Pico::ZERO };
+        for _ in 0..Bucket::COUNT {
+            match billing::charge(price, usage, now) {
+                Ok(charge) => return charge.total,
+                Err(unpriced) => {
+                    tracing::warn!(
+                        model = %candidate.id(), bucket = unpriced.bucket.name(), request = %self.id,
+                        "usage without a rate: this part is not billed"
+                    );
+                    self.relay.registry().unpriced.inc();
+                    usage.set(unpriced.bucket, 0);
+                    usage.anomaly = true;
+                }
+            }
+        }
+        Pico::ZERO
+    }
+
+    /// What a call may have used of which nothing is known but that it was sent.
+    pub fn guess(&self) -> Usage {
+        Usage { estimated: true, partial: true, ..Usage::default() }.with(Bucket::Input, u64::from(self.tokens_in))
+    }
+
+    fn worst_input(&self, candidate: &Candidate, now: Instant) -> Pico {
+        self.price(candidate, &mut self.guess(), now)
+    }
+
+    /// Charges the lines and gives the rest back. Once.
+    pub async fn settle(&mut self, why: &str, now: Instant) -> Result<Pico, BooksError> {
+        if !self.open {
+            return Ok(self.spent());
+        }
+        self.close();
+        let cost = self.spent();
+        let op = self.closing(why);
+        let posted = self.relay.books().post(&self.account, op, now).await?;
+        self.balance = posted.balance;
+        Ok(cost)
+    }
+
+    fn close(&mut self) {
+        self.open = false;
+        self.relay.registry().open.dec();
+    }
+
+    fn closing(&mut self, why: &str) -> Op {
+        let lines = std::mem::take(&mut self.lines);
+        let useful = lines.iter().any(|l| l.outcome == "ok" || l.amount > Pico::ZERO);
+        let id = self.id.clone();
+        if useful {
+            let estimated = lines.iter().any(|l| l.usage.estimated);
+            Op::Settle { id, lines, estimated }
+        } else {
+            Op::Release { id, lines, why: why.into() }
+        }
+    }
+}
+
+/// Longer than a request can live without a sign of life.
+fn lease(fleet: &Fleet) -> Duration {
+    fleet.bounds.deadline() + fleet.bounds.idle() * 4 + Duration::from_secs(600)
+}
+
+impl Drop for Tab {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        self.close();
+        let now = self.relay.clock().now();
+        for flight in std::mem::take(&mut self.flights) {
+            self.abandoned(&flight, "left", None, now);
+        }
+        let op = self.closing("client left");
+        let (relay, account) = (self.relay.clone(), std::mem::take(&mut self.account));
+        self.relay.later().spawn(Box::pin(async move {
+            if let Err(error) = relay.books().post(&account, op, now).await {
+                tracing::error!(?error, "a request could not be settled; its hold will be swept");
+            }
+        }));
+    }
+}

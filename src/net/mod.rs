@@ -1,0 +1,11 @@
+//! The native platform: sockets, clock, tasks. Implements the relay's ports.
+
+mod clock;
+mod outgoing;
+mod pool;
+mod server;
+mod tls;
+
+pub use clock::{NativeClock, Tasks};
+pub use outgoing::NativeHttp;
+pub use server::{Listen, serve};

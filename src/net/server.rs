@@ -1,0 +1,177 @@
+//! Connections from clients: one current-thread runtime per core, each with its own listener on the same port.
+
+use front::{Front, Peer};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use vocab::{Dice, Duration};
+
+/// A request's head must be there within this time, or the connection is closed: slow heads hold nothing.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// Larger heads are answered with 431.
+const BUFFER_MAX: usize = 64 << 10;
+const BACKLOG: i32 = 4_096;
+
+/// A port, bound once for each core.
+pub struct Listen {
+    listeners: Vec<StdListener>,
+    pub address: SocketAddr,
+}
+
+impl Listen {
+    /// Binds `address` for `cores` cores; port 0 takes a free one.
+    pub fn bind(address: SocketAddr, cores: usize) -> io::Result<Self> {
+        let first = bind(address, cores > 1)?;
+        let address = first.local_addr()?;
+        let mut listeners = vec![first];
+        for _ in 1..cores {
+            listeners.push(bind(address, true)?);
+        }
+        Ok(Self { listeners, address })
+    }
+}
+
+fn bind(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    #[cfg(unix)]
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Serves until `stop` says so; then no new connections are taken and those under way may finish within `grace`.
+/// Blocks the calling thread; `within` runs on the first core's runtime.
+pub fn serve(
+    listen: Listen,
+    front: Arc<Front>,
+    seed: u64,
+    stop: watch::Receiver<bool>,
+    grace: Duration,
+    within: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let open = Arc::new(AtomicUsize::new(0));
+    let mut cores = Vec::new();
+    let mut within = Some(within);
+    let mut listeners = listen.listeners.into_iter().enumerate();
+    let first = listeners.next();
+    for (core, listener) in listeners {
+        let (front, stop, open) = (front.clone(), stop.clone(), open.clone());
+        cores.push(std::thread::Builder::new().name(format!("core-{core}")).spawn(move || {
+            run(listener, front, Dice::seeded(seed ^ core as u64), stop, grace, open, None::<std::future::Ready<()>>)
+        })?);
+    }
+    if let Some((_, listener)) = first {
+        run(listener, front, Dice::seeded(seed), stop, grace, open, within.take())?;
+    }
+    for core in cores {
+        core.join().map_err(|_| io::Error::other("a core's thread panicked"))??;
+    }
+    Ok(())
+}
+
+fn run(
+    listener: StdListener,
+    front: Arc<Front>,
+    mut dice: Dice,
+    mut stop: watch::Receiver<bool>,
+    grace: Duration,
+    open: Arc<AtomicUsize>,
+    within: Option<impl Future<Output = ()> + Send + 'static>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async move {
+        if let Some(within) = within {
+            tokio::spawn(within);
+        }
+        let listener = TcpListener::from_std(listener)?;
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        let dice = Dice::seeded(dice.roll());
+                        tokio::spawn(connection(stream, peer, front.clone(), dice, stop.clone(), open.clone()));
+                    }
+                    // Out of descriptors or the like: what is open goes on, and new ones are tried again soon.
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                },
+                _ = stop.changed() => break,
+            }
+        }
+        drop(listener);
+        let finish = async {
+            while open.load(Ordering::Relaxed) > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(grace, finish).await.is_err() {
+            tracing::warn!(open = open.load(Ordering::Relaxed), "connections were cut at the end of the grace time");
+        }
+        Ok(())
+    })
+}
+
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    front: Arc<Front>,
+    dice: Dice,
+    mut stop: watch::Receiver<bool>,
+    open: Arc<AtomicUsize>,
+) {
+    open.fetch_add(1, Ordering::Relaxed);
+    let _counted = Counted(open);
+    // Without this every pooled client waits up to 40 ms for its first token.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection ended at once");
+        return;
+    }
+    let peer = Peer { loopback: peer.ip().is_loopback(), tls: false };
+    let dice = RefCell::new(dice);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (front, seed) = (front.clone(), dice.borrow_mut().roll());
+        async move { Ok::<_, Infallible>(front.serve(request, peer, seed).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(BUFFER_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut served = std::pin::pin!(served);
+    let result = tokio::select! {
+        result = served.as_mut() => result,
+        _ = stop.changed() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended");
+    }
+}

@@ -1,0 +1,268 @@
+//! The embedded store: every account's books in one SQLite file.
+//!
+//! Decisions are made where they are asked for, on the caller's thread, under the account's own lock and without
+//! I/O ([`billing::Account`]). The entries they make go in order into one queue; one thread writes whatever has
+//! gathered in one transaction with one sync (group commit), then says up to where the record is durable. So what an
+//! answer waits for is a mark, not a write of its own.
+//!
+//! What is in memory is bounded: accounts in use, their open holds, the queue, and a filter of the ids that were ever
+//! done (`seen`). Whether an id that the filter knows was really done is answered by the file.
+//!
+//! One process owns a file (a lock beside it tells). Therefore all holds found at the start are orphans, and are
+//! settled at their estimate. If writing fails once, the store is down: nothing is confirmed that is not on disk, and
+//! nothing more is taken, because decisions made since could not be kept.
+
+mod books;
+mod cells;
+mod durable;
+mod error;
+mod reader;
+mod rows;
+mod schema;
+mod seen;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::StoreError;
+pub use reader::Reader;
+
+use billing::{Entry, Op, Refusal, Tally};
+use cells::{Cell, Cells};
+use durable::Durability;
+use relay::ports::{BooksError, Mark, Posted};
+use seen::Seen;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use vocab::{Instant, Pico};
+use writer::{Job, Queue};
+
+/// What an account is allowed, by its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// How far below zero the available money may fall. None is without limit.
+    pub overdraft: Option<Pico>,
+    /// Granted once, with the account's first operation.
+    pub opening: Pico,
+}
+
+/// How the store works. The default is right for a server.
+pub struct Options {
+    /// Asked when an account is first used in this process.
+    pub terms: Box<dyn Fn(&str) -> Terms + Send + Sync>,
+    /// How long entries gather before they are written together. Zero writes at once what is there.
+    pub gather: Duration,
+    /// How many entries may wait to be written before callers wait.
+    pub queue: u64,
+    /// How long another program's lock on the file is waited for.
+    pub patience: Duration,
+    /// What the filter of known ids may take, at most. Above some ten million ids it lets more look-ups through.
+    pub seen_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            terms: Box::new(|_| Terms::default()),
+            gather: Duration::from_millis(1),
+            queue: 8_192,
+            patience: Duration::from_secs(5),
+            seen_bytes: 16 << 20,
+        }
+    }
+}
+
+/// The books of this node. Dropping it writes what is queued and closes the file.
+pub struct Store {
+    path: PathBuf,
+    options: Options,
+    cells: Cells,
+    queue: Arc<Queue>,
+    durability: Arc<Durability>,
+    seen: Arc<Seen>,
+    readers: Arc<Mutex<Vec<Reader>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Held as long as the store is; the operating system lets go of it when the process dies.
+    _lock: std::fs::File,
+}
+
+/// A tally is kept every so many entries of an account, so that loading it has no more than these to walk.
+const TALLY_EVERY: u64 = 1_024;
+
+impl Store {
+    /// Opens or makes the file, and settles what a process before left open. `now` dates those settlements.
+    pub fn open(path: impl AsRef<Path>, options: Options, now: Instant) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_path_buf();
+        let lock = schema::lock(&path)?;
+        let connection = schema::open(&path, options.patience)?;
+        let reader = Reader::open(&path)?;
+        let found = reader.survey()?;
+        let durability = Arc::new(Durability::new());
+        let seen = Arc::new(Seen::for_ids(found.ended, options.seen_bytes));
+        let queue = Arc::new(Queue::new());
+        let writer = writer::start(connection, Arc::clone(&queue), Arc::clone(&durability), options.gather)?;
+        let store = Self {
+            options,
+            cells: Cells::new(found.next_id),
+            queue,
+            durability,
+            seen: Arc::clone(&seen),
+            readers: Arc::new(Mutex::new(Vec::new())),
+            writer: Mutex::new(Some(writer)),
+            _lock: lock,
+            path: path.clone(),
+        };
+        for name in found.with_holds {
+            let cell = store.load_now(&reader, &name)?;
+            store.settle_orphans(&cell, Instant::from_micros(u64::MAX), now);
+        }
+        if found.ended == 0 {
+            seen.complete();
+        } else {
+            std::thread::Builder::new().name("weir-ids".into()).spawn(move || seen.learn(&reader))?;
+        }
+        Ok(store)
+    }
+
+    /// Settles every hold whose lease has ended, at its estimate, and forgets accounts that are not in use. Returns
+    /// how many holds it settled.
+    pub fn sweep(&self, now: Instant) -> usize {
+        let settled = self.cells.all().iter().map(|cell| self.settle_orphans(cell, now, now)).sum();
+        self.cells.forget_idle(self.durability.mark());
+        settled
+    }
+
+    /// Changes what an account is allowed, for as long as this process runs and uses it.
+    pub async fn set_overdraft(&self, account: &str, overdraft: Option<Pico>) -> Result<(), BooksError> {
+        self.cell(account).await?.lock().account.set_overdraft(overdraft);
+        Ok(())
+    }
+
+    /// Runs a read beside the runtime, on a connection of its own, after everything posted so far is on disk.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        what: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.durable_to(self.queue.issued()).await.map_err(|why| StoreError::Down(down_text(why)))?;
+        let (readers, path) = (Arc::clone(&self.readers), self.path.clone());
+        let work = move || {
+            let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let reader = idle.map_or_else(|| Reader::open(&path), Ok)?;
+            let answer = what(&reader)?;
+            readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            Ok(answer)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|why| StoreError::Down(why.to_string()))?
+    }
+
+    /// How many entries wait to be written.
+    pub fn waiting(&self) -> u64 {
+        self.queue.issued().saturating_sub(self.durability.mark())
+    }
+
+    /// Writes what is queued, keeps where every account stands, and closes the file. Posting afterwards fails.
+    pub fn close(&self) {
+        let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        for cell in self.cells.all() {
+            let state = cell.lock();
+            if !state.account.tally().seq.is_multiple_of(TALLY_EVERY) {
+                self.queue.keep(cell.id, state.account.tally().clone());
+            }
+        }
+        self.queue.close();
+        // A writer that panicked has nothing more to say here; what it did not write was never called durable.
+        let _ = writer.join();
+        self.durability.fail("the store is closed");
+    }
+
+    /// The account's cell, from memory or from the file.
+    async fn cell(&self, account: &str) -> Result<Arc<Cell>, BooksError> {
+        if let Some(cell) = self.cells.get(account) {
+            return Ok(cell);
+        }
+        let _turn = self.cells.loading.lock().await;
+        if let Some(cell) = self.cells.get(account) {
+            return Ok(cell);
+        }
+        let name = account.to_owned();
+        let found = self.read(move |reader| reader.tally(&name)).await.map_err(down)?;
+        Ok(self.take_up(found, account))
+    }
+
+    fn load_now(&self, reader: &Reader, account: &str) -> Result<Arc<Cell>, StoreError> {
+        Ok(self.take_up(reader.tally(account)?, account))
+    }
+
+    fn take_up(&self, found: Option<(i64, Tally)>, account: &str) -> Arc<Cell> {
+        let terms = (self.options.terms)(account);
+        let fresh = found.is_none();
+        let cell = self.cells.put(account, found, terms.overdraft);
+        if fresh && terms.opening > Pico::ZERO {
+            cell.lock().opening = Some(terms.opening);
+        }
+        cell
+    }
+
+    fn settle_orphans(&self, cell: &Cell, ended: Instant, now: Instant) -> usize {
+        let mut state = cell.lock();
+        let orphans = state.account.orphans(ended);
+        orphans.into_iter().filter(|op| self.decide(cell, &mut state, op.clone(), &[], now).is_ok()).count()
+    }
+
+    /// Decides under the account's lock and queues the entry before that lock is let go, so that the queue has every
+    /// account's entries in their order.
+    fn decide(
+        &self,
+        cell: &Cell,
+        state: &mut cells::State,
+        op: Op,
+        past: &[Entry],
+        now: Instant,
+    ) -> Result<Posted, Refusal> {
+        if let Some(amount) = state.opening.take() {
+            let grant = Op::Grant { id: "opening".into(), amount, reason: "opening credit".into() };
+            if let Err(refusal) = self.decide(cell, state, grant, &[], now) {
+                tracing::error!(account = state.account.name(), %refusal, "the opening credit was not granted");
+            }
+        }
+        let applied = state.account.apply(op, past, now)?;
+        let balance = applied.balance;
+        let Some(entry) = applied.entry else {
+            return Ok(Posted { balance, fresh: false, mark: Mark(self.queue.issued()) });
+        };
+        let ended = entry.kind.ends().then(|| Seen::key(cell.id, &entry.op_id));
+        let tally = entry.seq.is_multiple_of(TALLY_EVERY).then(|| Box::new(state.account.tally().clone()));
+        let open = state.account.tally().open.len();
+        let mark = self.queue.push(Job { account: cell.id, entry, open, tally });
+        if let Some(key) = ended {
+            self.seen.insert(key);
+            state.remember(key, mark, self.durability.mark());
+        }
+        state.last = mark;
+        Ok(Posted { balance, fresh: true, mark: Mark(mark) })
+    }
+
+    async fn durable_to(&self, mark: u64) -> Result<(), BooksError> {
+        self.durability.wait(mark).await.map_err(BooksError::Down)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn down(why: StoreError) -> BooksError {
+    BooksError::Down(why.to_string())
+}
+
+fn down_text(why: BooksError) -> String {
+    match why {
+        BooksError::Down(why) => why,
+        BooksError::Refused(refusal) => refusal.to_string(),
+    }
+}

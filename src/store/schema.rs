@@ -1,0 +1,72 @@
+//! The file: who has it, what is in it, and how an older one becomes a newer one.
+
+use super::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// `weir`, in the header of the file, so that `file` and we can tell.
+const APPLICATION: i64 = 0x7765_6972;
+
+/// Each brings the file from the version of its place to the next.
+const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
+
+pub(super) const VERSION: i64 = 1;
+
+/// Takes the file for this process. `<file>.lock` is locked, not the database itself, whose locks are SQLite's.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::options().create(true).truncate(false).write(true).open(PathBuf::from(name))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.into())),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// The writer's connection, with the file at the current version.
+pub(super) fn open(path: &Path, patience: Duration) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(patience)?;
+    let version = check(&connection, path)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // Every commit is synced: what is called durable survives the power going out.
+    connection.pragma_update(None, "synchronous", "full")?;
+    // Each page goes to the file once per checkpoint, however often it was in the log: 16 MiB between two.
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    let start = usize::try_from(version).unwrap_or(usize::MAX);
+    for (from, sql) in MIGRATIONS.iter().enumerate().skip(start) {
+        let step = connection.transaction()?;
+        step.execute_batch(sql)?;
+        step.pragma_update(None, "user_version", i64::try_from(from + 1).unwrap_or(VERSION))?;
+        step.pragma_update(None, "application_id", APPLICATION)?;
+        step.commit()?;
+    }
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    match check(&connection, path)? {
+        0 => Err(StoreError::Foreign(path.into())),
+        _ => Ok(connection),
+    }
+}
+
+/// The version of a file that is ours; 0 if it is empty.
+fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (version, application) = (pragma("user_version")?, pragma("application_id")?);
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    match (version, application) {
+        (0, 0) if tables == 0 => Ok(0),
+        (found, APPLICATION) if found > VERSION => Err(StoreError::Newer { found, known: VERSION }),
+        (version, APPLICATION) if version > 0 => Ok(version),
+        _ => Err(StoreError::Foreign(path.into())),
+    }
+}

@@ -1,0 +1,180 @@
+//! The one who writes: a queue and a thread.
+
+use super::durable::Durability;
+use super::{StoreError, rows};
+use billing::{Entry, Tally};
+use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// One entry to be written.
+pub(super) struct Job {
+    pub account: i64,
+    pub entry: Entry,
+    /// How many holds are open after it.
+    pub open: usize,
+    /// Where the account stands after it, now and then.
+    pub tally: Option<Box<Tally>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: Vec<Job>,
+    tallies: Vec<(i64, Tally)>,
+    /// How many jobs there ever were: the mark of the last one.
+    issued: u64,
+    closing: bool,
+    /// The writer sleeps and wants to be woken.
+    asleep: bool,
+}
+
+/// Entries in the order in which they will be written.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    bell: Condvar,
+}
+
+impl Queue {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn issued(&self) -> u64 {
+        self.lock().issued
+    }
+
+    /// Appends a job and says its mark.
+    pub fn push(&self, job: Job) -> u64 {
+        let mut waiting = self.lock();
+        waiting.jobs.push(job);
+        waiting.issued += 1;
+        let mark = waiting.issued;
+        let asleep = std::mem::take(&mut waiting.asleep);
+        drop(waiting);
+        if asleep {
+            self.bell.notify_one();
+        }
+        mark
+    }
+
+    /// Keeps where an account stands, with the last group.
+    pub fn keep(&self, account: i64, tally: Tally) {
+        self.lock().tallies.push((account, tally));
+    }
+
+    pub fn close(&self) {
+        self.lock().closing = true;
+        self.bell.notify_one();
+    }
+
+    /// Swaps everything that waits for an empty list, after letting more gather. False when there will be no more.
+    fn take(&self, group: &mut Group, gather: Duration) -> bool {
+        let mut waiting = self.lock();
+        while waiting.jobs.is_empty() && !waiting.closing {
+            waiting.asleep = true;
+            waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.asleep = false;
+        if !gather.is_zero() && !waiting.closing {
+            let more = self.bell.wait_timeout_while(waiting, gather, |waiting| !waiting.closing);
+            waiting = more.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        std::mem::swap(&mut group.jobs, &mut waiting.jobs);
+        std::mem::swap(&mut group.tallies, &mut waiting.tallies);
+        group.mark = waiting.issued;
+        !waiting.closing || !group.jobs.is_empty()
+    }
+}
+
+/// What is written in one transaction.
+#[derive(Default)]
+struct Group {
+    jobs: Vec<Job>,
+    tallies: Vec<(i64, Tally)>,
+    mark: u64,
+}
+
+/// Starts the thread. It ends when the queue is closed and empty, or when something could not be written.
+pub(super) fn start(
+    connection: Connection,
+    queue: Arc<Queue>,
+    durability: Arc<Durability>,
+    gather: Duration,
+) -> Result<JoinHandle<()>, StoreError> {
+    let work = move || {
+        // However this ends, a panic included, nobody may go on waiting.
+        let _gone = Gone(Arc::clone(&durability));
+        if let Err(error) = write(&connection, &queue, &durability, gather) {
+            tracing::error!(%error, "the ledger cannot be written; no more requests are taken");
+            durability.fail(&error.to_string());
+        }
+    };
+    Ok(std::thread::Builder::new().name("weir-ledger".into()).spawn(work)?)
+}
+
+struct Gone(Arc<Durability>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.fail("the ledger's writer has stopped");
+    }
+}
+
+fn write(
+    connection: &Connection,
+    queue: &Queue,
+    durability: &Durability,
+    gather: Duration,
+) -> Result<(), rusqlite::Error> {
+    let mut begin = connection.prepare("BEGIN IMMEDIATE")?;
+    let mut commit = connection.prepare("COMMIT")?;
+    let mut insert = connection.prepare(rows::INSERT)?;
+    let mut head = connection.prepare(
+        "INSERT INTO account (id, name, head_seq, head_hash, open) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) \
+         DO UPDATE SET head_seq = excluded.head_seq, head_hash = excluded.head_hash, open = excluded.open",
+    )?;
+    let mut keep =
+        connection.prepare("INSERT OR REPLACE INTO tally (account, seq, state) VALUES (?1, ?2, ?3)")?;
+    let mut group = Group::default();
+    let mut heads = BTreeMap::new();
+    let mut more = true;
+    while more {
+        more = queue.take(&mut group, gather);
+        if group.jobs.is_empty() && group.tallies.is_empty() {
+            continue;
+        }
+        begin.execute(())?;
+        for (place, job) in group.jobs.iter().enumerate() {
+            rows::insert(&mut insert, job.account, &job.entry)?;
+            heads.insert(job.account, place);
+        }
+        for (account, place) in &heads {
+            let Some(Job { entry, open, .. }) = group.jobs.get(*place) else { continue };
+            let seq = i64::try_from(entry.seq).unwrap_or(i64::MAX);
+            let open = i64::try_from(*open).unwrap_or(i64::MAX);
+            head.execute(params![account, entry.account, seq, entry.hash.as_slice(), open])?;
+        }
+        heads.clear();
+        let gathered =
+            group.jobs.iter().filter_map(|job| job.tally.as_deref().map(|tally| (job.account, tally)));
+        for (account, tally) in gathered.chain(group.tallies.iter().map(|(account, tally)| (*account, tally)))
+        {
+            // One that cannot be written as JSON is not kept; the record itself is enough.
+            if let Ok(state) = serde_json::to_string(tally) {
+                keep.execute(params![account, i64::try_from(tally.seq).unwrap_or(i64::MAX), state])?;
+            }
+        }
+        commit.execute(())?;
+        durability.reached(group.mark);
+        group.jobs.clear();
+        group.tallies.clear();
+    }
+    Ok(())
+}
