@@ -1,10 +1,15 @@
 //! The HTTP surface of weir, the same on both shells.
 
 mod answer;
+pub mod http;
 mod json;
 mod nearest;
 pub mod openai;
 mod refusal;
 mod report;
 pub mod si;
+
 pub mod wishes;
+
+pub use http::{Body, Front, Peer};
+pub use refusal::Refusal;

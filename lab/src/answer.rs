@@ -89,7 +89,7 @@ pub(crate) fn answer(given: &Given<'_>) -> Answer {
 }
 
 fn choice(given: &Given<'_>, id: u64, first: bool) -> Choice {
-    let Given { model, ask, marker, troubles, .. } = given;
+    let Given { model, ask, troubles, .. } = given;
     let mut dice = Dice::seeded(id);
     let silent = |finish| Choice { reasoning: String::new(), text: String::new(), calls: vec![], finish };
     if troubles.has(Kind::ZeroTokens) {

@@ -69,7 +69,7 @@ impl Flavour {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
-    /// Letters, digits, `-` and `_`.
+    /// Lower-case letters, digits and `-`.
     pub name: String,
     pub dialect: Dialect,
     #[serde(default)]
@@ -115,7 +115,7 @@ pub struct Model {
     pub cache_read: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<String>,
-    /// Later prices, ascending by `at_s`.
+    /// Later prices, ascending by `from`.
     #[serde(rename = "price_change", default, skip_serializing_if = "Vec::is_empty")]
     pub price_changes: Vec<PriceChange>,
     /// Probability that an answer is good, 0 to 1. Absent: unknown.
@@ -168,11 +168,12 @@ impl Model {
     }
 }
 
-/// Input and output prices from a second of lab time on.
+/// Input and output prices from a day on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceChange {
-    pub at_s: u64,
+    /// `YYYY-MM-DD`; midnight UTC that begins it.
+    pub from: String,
     pub input: String,
     pub output: String,
 }
@@ -328,9 +329,9 @@ impl Scenario {
         let mut names = BTreeSet::new();
         for provider in &self.providers {
             let at = format!("provider {:?}", provider.name);
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if provider.name.is_empty() || !provider.name.chars().all(plain) {
-                return Err(BadScenario(format!("{at}: a name is letters, digits, - and _")));
+                return Err(BadScenario(format!("{at}: a name is lower-case letters, digits and -")));
             }
             if !names.insert(provider.name.as_str()) {
                 return Err(BadScenario(format!("{at} is there twice")));
@@ -363,6 +364,9 @@ impl Model {
         let prices = [&self.input, &self.output, &self.cache_read, &self.cache_write];
         for price in prices.into_iter().map(Option::as_ref).chain(changes).flatten() {
             Rate::of(price, 1_000_000).map_err(|e| e.to_string())?;
+        }
+        if let Some(change) = self.price_changes.iter().find(|c| vocab::Instant::parse_date(&c.from).is_none()) {
+            return Err(format!("price_change: {:?} is no date like 2027-01-31", change.from));
         }
         if self.input.is_some() != self.output.is_some() {
             return Err("input and output prices go together".into());

@@ -11,8 +11,9 @@ use vocab::{Effort, Fault};
 /// The longest sentence of a provider that is passed on, in bytes.
 const MESSAGE_MAX: usize = 500;
 
-/// Beginnings of credentials: Google API keys (old and new), Google OAuth tokens, and the `sk-` family.
-const SECRETS: [&str; 4] = ["AIza", "AQ.", "ya29.", "sk-"];
+/// Beginnings of credentials: Google API keys (old and new), Google OAuth tokens, Groq's, and the `sk-`
+/// family.
+const SECRETS: [&str; 5] = ["AIza", "AQ.", "ya29.", "gsk_", "sk-"];
 
 /// A count as JSON may hold it: a number, or a string as proto3 writes 64-bit integers. None where there is none; a
 /// negative one is 0 and an anomaly.
@@ -61,7 +62,8 @@ pub(crate) fn said(message: &str) -> String {
 /// The kind and the length of the credential that `text` begins with.
 fn secret(text: &str) -> Option<(&'static str, usize)> {
     let prefix = SECRETS.into_iter().find(|prefix| text.starts_with(prefix))?;
-    let length = text.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b)).count();
+    // OpenAI echoes a refused key with stars in its middle.
+    let length = text.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"-_.*".contains(b)).count();
     (length >= prefix.len() + 8).then_some((prefix, length))
 }
 

@@ -147,11 +147,11 @@ impl Sse {
                 self.waiting.push_front(rest);
             }
             let head = chunk.slice(..end);
+            self.within(self.line.len().saturating_add(head.len()))?;
             let whole = if self.line.is_empty() {
                 self.line_ended(&head)?
             } else {
                 let mut line = std::mem::take(&mut self.line);
-                self.within(line.len().saturating_add(head.len()))?;
                 line.extend_from_slice(&head);
                 let whole = self.line_ended(&line)?;
                 line.clear();
@@ -165,6 +165,7 @@ impl Sse {
         Ok(false)
     }
 
+    /// The frame so far and a line of it under way, field name included.
     fn within(&self, more: usize) -> Result<(), Fault> {
         if self.data.len().saturating_add(more) > self.limit {
             return Err(Fault::Garbled(format!("a frame of the stream is larger than {} bytes", self.limit)));
@@ -196,7 +197,6 @@ impl Sse {
         let text = |bytes| std::str::from_utf8(bytes).map_err(|_| Fault::Garbled("a frame of the stream is not UTF-8".into()));
         match line.get(..colon).unwrap_or(line) {
             b"data" => {
-                self.within(value.len() + 1)?;
                 let value = text(value)?;
                 if std::mem::replace(&mut self.has_data, true) {
                     self.data.push('\n');
@@ -204,7 +204,6 @@ impl Sse {
                 self.data.push_str(value);
             }
             b"event" => {
-                self.within(value.len())?;
                 self.event.clear();
                 self.event.push_str(text(value)?);
             }
@@ -280,8 +279,8 @@ mod tests {
     #[test]
     fn too_much_and_not_text_are_garbled() {
         assert_eq!(frames(&[b"data: 1234\n\ndata: 12345678901\n\n"], 12), ["|1234", "garbled"]);
-        assert_eq!(frames(&[b"data: 12345\ndata: 67890\n\n"], 12), ["|12345\n67890"]);
-        assert_eq!(frames(&[b"data: 12345\ndata: 678901\n\n"], 12), ["garbled"]);
+        assert_eq!(frames(&[b"data: 12345\ndata: 67890\n\n"], 16), ["|12345\n67890"]);
+        assert_eq!(frames(&[b"data: 12345\ndata: 678901\n\n"], 16), ["garbled"]);
         assert_eq!(frames(&[b"data: 12", b"34567890", b"123"], 12), ["garbled"], "before its line has ended");
         assert_eq!(frames(&[b"data: \xff\n\n"], 99), ["garbled"]);
         assert_eq!(frames(&[b": \xff\n\ndata: x\n\n"], 99), ["|x"], "a comment may be anything");
@@ -308,6 +307,7 @@ mod tests {
             let pieces: Vec<&[u8]> = at.windows(2).map(|w| &bytes[w[0]..w[1]]).collect();
             let singles: Vec<&[u8]> = bytes.chunks(1).collect();
             prop_assert_eq!(frames(&pieces, FRAME_MAX), whole(&text));
+            prop_assert_eq!(frames(&pieces, 20), frames(&[bytes], 20));
             prop_assert_eq!(frames(&singles, FRAME_MAX), whole(&text));
         }
 

@@ -71,8 +71,12 @@ impl Store {
         let _looking = cell.looking();
         loop {
             let asked = self.queue.issued();
+            if cell.lock().ended_since(key, self.durability.mark()) {
+                self.durable_to(asked).await?;
+            }
             let (account, id) = (cell.name.clone(), op.id().to_owned());
-            let past = self.read(move |reader| reader.of_request(&account, &id, None)).await.map_err(down)?;
+            let look = move |reader: &super::Reader| reader.of_request(&account, &id, None);
+            let past = self.read_behind(look).await.map_err(down)?;
             let mut state = cell.lock();
             if state.ended_since(key, asked) {
                 continue;

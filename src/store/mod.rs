@@ -146,7 +146,15 @@ impl Store {
         &self,
         what: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.durable_to(self.queue.issued()).await.map_err(|why| StoreError::Down(down_text(why)))?;
+        self.durability.wait(self.queue.issued()).await.map_err(StoreError::Down)?;
+        self.read_behind(what).await
+    }
+
+    /// The same, of what is on disk by now.
+    async fn read_behind<T: Send + 'static>(
+        &self,
+        what: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (readers, path) = (Arc::clone(&self.readers), self.path.clone());
         let work = move || {
             let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -173,6 +181,8 @@ impl Store {
             }
         }
         self.queue.close();
+        // The writer is to be the last to leave: only then is the log folded into the file.
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         // A writer that panicked has nothing more to say here; what it did not write was never called durable.
         let _ = writer.join();
         self.durability.fail("the store is closed");
@@ -258,11 +268,4 @@ impl Drop for Store {
 
 fn down(why: StoreError) -> BooksError {
     BooksError::Down(why.to_string())
-}
-
-fn down_text(why: BooksError) -> String {
-    match why {
-        BooksError::Down(why) => why,
-        BooksError::Refused(refusal) => refusal.to_string(),
-    }
 }

@@ -24,10 +24,6 @@ impl<'a> Seen<'a> {
         Ok(())
     }
 
-    pub const fn has(&self, number: u32) -> bool {
-        self.known & (1u64 << number) != 0
-    }
-
     /// A key nobody reads.
     pub fn unknown(&mut self, key: &Cow<'a, str>) -> Result<(), Wrong> {
         if self.unknown.iter().any(|k| k == key) {

@@ -190,3 +190,19 @@ impl Chunks {
         self.ended = true;
     }
 }
+
+/// The last frame of a stream that was cut: an error object, and no `[DONE]`. `weir` holds the fields of the bill for
+/// a caller who asked for them.
+pub(crate) fn broken(out: &mut Vec<u8>, error: &[u8], weir: Option<&[u8]>) {
+    out.extend_from_slice(b"data: ");
+    match weir {
+        None => out.extend_from_slice(error),
+        Some(fields) => {
+            out.extend_from_slice(error.strip_suffix(b"}").unwrap_or(error));
+            out.extend_from_slice(br#","weir":{"#);
+            out.extend_from_slice(fields);
+            out.extend_from_slice(b"}}");
+        }
+    }
+    out.extend_from_slice(b"\n\n");
+}

@@ -1,12 +1,15 @@
 //! OpenAI's chat completions, both ways.
 
 mod chunks;
+mod models;
 mod parse;
 mod survey;
 mod whole;
 pub(crate) mod write;
 
 pub use chunks::Chunks;
+pub(crate) use chunks::broken;
+pub use models::{model, models};
 pub use parse::parse;
 pub use survey::survey;
 pub use whole::{Label, whole};

@@ -62,7 +62,8 @@ fn reply(reading: &mut Reading, reply: &Value, out: &mut Vec<Event>) -> Result<(
         let choice = choice.unwrap_or(0).min(63);
         reading.open |= 1 << choice;
         parts(reading, choice, reply, candidate, out);
-        let Some(reason) = candidate["finishReason"].as_str() else { continue };
+        // Said once: some repeat the reason with the usage that follows it.
+        let Some(reason) = candidate["finishReason"].as_str().filter(|_| !reading.finished) else { continue };
         let reason = match ending(reason) {
             Ending::None => continue,
             Ending::Stop => stopped(reading, choice),

@@ -131,7 +131,7 @@ fn classify(accent: &Accent, status: u16, error: &Error<'_>, waits: (Option<Dura
     if is(BUSY) || (matches!(status, 200 | 500 | 503) && says(SAYS_BUSY)) {
         return Fault::Busy { retry_after, message };
     }
-    if is(UNFIT) || (matches!(status, 200 | 400 | 422 | 501) && says(SAYS_UNFIT)) {
+    if is(UNFIT) || (matches!(status, 200 | 400 | 422 | 500 | 501) && says(SAYS_UNFIT)) {
         return Fault::Unfit(message);
     }
     match status {

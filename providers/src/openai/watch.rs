@@ -33,6 +33,8 @@ pub struct Watch {
     /// The frame under way is too large to keep back: its last bytes, and how many were passed on.
     giant: Option<(Vec<u8>, usize)>,
     first: bool,
+    /// The last frame ended with a CR, so that an LF right after it belongs to it.
+    after_cr: bool,
     reading: Reading,
     events: Vec<Event>,
     usage: Option<Usage>,
@@ -70,6 +72,7 @@ impl Watch {
             held: Vec::new(),
             giant: None,
             first: true,
+            after_cr: false,
             reading: Reading::default(),
             events: Vec::new(),
             usage: None,
@@ -180,8 +183,12 @@ impl Watch {
         };
 
         let (mut kept, mut at) = (start, start);
+        if let Some(next) = chunk.get(at) {
+            at += usize::from(std::mem::take(&mut self.after_cr) && *next == b'\n');
+        }
         while let Some((line, end)) = chunk.get(at..).and_then(frame_end) {
             let frame = chunk.get(at..at + end).unwrap_or_default();
+            self.after_cr = frame.ends_with(b"\r");
             match self.inspect(frame, line) {
                 Ok(Verdict::Pass(content)) => saw |= content,
                 Ok(Verdict::Drop) => {
@@ -216,6 +223,7 @@ impl Watch {
             return Ok((taken, self.too_large(out)));
         }
         let frame = std::mem::take(&mut self.held);
+        self.after_cr = frame.ends_with(b"\r");
         let line = memchr2(b'\n', b'\r', &frame).unwrap_or(frame.len());
         match self.inspect(&frame, line)? {
             Verdict::Pass(content) => {
@@ -247,6 +255,7 @@ impl Watch {
         let (taken, whole) = grow(&mut tail, chunk);
         size = size.saturating_add(taken);
         if whole {
+            self.after_cr = tail.ends_with(b"\r");
             self.giant_ends(&tail, size);
         } else {
             if tail.len() > 2 * TAIL {
@@ -380,7 +389,7 @@ fn is_null(after: &[u8]) -> bool {
 }
 
 /// The end of the first line in `bytes`, and the end of the frame that begins with it (after its blank line). A CR
-/// that ends the bytes ends the frame; an LF that belongs to it then begins the next one, where it does no harm.
+/// that ends the bytes ends the frame, though an LF may follow that belongs to it.
 fn frame_end(bytes: &[u8]) -> Option<(usize, usize)> {
     let first = memchr2(b'\n', b'\r', bytes)?;
     let mut line = first;

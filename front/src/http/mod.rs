@@ -1,0 +1,17 @@
+//! From an HTTP request to an HTTP response.
+
+mod body;
+mod cors;
+mod entry;
+mod heads;
+mod pages;
+mod read;
+mod routes;
+mod serve;
+mod speak;
+#[cfg(test)]
+mod tests;
+
+pub use body::Body;
+pub use routes::{Place, ROUTES, Route};
+pub use serve::{Front, Peer};

@@ -1,0 +1,7 @@
+//! What is there without asking a model.
+
+/// The page at `/`: where to go from here.
+pub const HOME: &str = include_str!("home.html");
+
+/// The description of every path.
+pub const OPENAPI: &str = include_str!("../../openapi.json");

@@ -1,0 +1,144 @@
+//! A stream on its way out: pieces in, frames of the client's protocol out.
+
+use crate::openai::{self, Chunks};
+use crate::refusal::Refusal;
+use crate::report;
+use crate::si::{self, Frames};
+use billing::Credits;
+use bytes::Bytes;
+use futures::Stream;
+use relay::{Bill, Piece, Served, Trouble};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// What is ready is joined into one write up to this size.
+const JOINED_MAX: usize = 32 << 10;
+
+/// The client's protocol.
+pub enum Tongue {
+    Openai { chunks: Box<Chunks>, trailer: bool },
+    Si(Frames),
+}
+
+/// The body of a stream. Dropping it is the client leaving: the relay settles by itself.
+pub struct Speaking {
+    /// None once it is over.
+    speech: Option<Box<dyn Stream<Item = Piece> + Send + Unpin>>,
+    tongue: Tongue,
+    request_id: String,
+    served: Served,
+    credits: Credits,
+}
+
+impl Speaking {
+    pub fn new(
+        speech: impl Stream<Item = Piece> + Send + Unpin + 'static,
+        tongue: Tongue,
+        request_id: String,
+        served: Served,
+        credits: Credits,
+    ) -> Self {
+        Self { speech: Some(Box::new(speech)), tongue, request_id, served, credits }
+    }
+
+    pub const fn is_over(&self) -> bool {
+        self.speech.is_none()
+    }
+
+    /// Everything that is ready. Bytes that are alone pass uncopied.
+    pub fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut alone: Option<Bytes> = None;
+        let mut joined: Vec<u8> = Vec::new();
+        while let Some(speech) = &mut self.speech {
+            let piece = match Pin::new(speech).poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(piece) => piece,
+            };
+            match piece {
+                Some(Piece::Bytes(bytes)) if alone.is_none() && joined.is_empty() => alone = Some(bytes),
+                piece => {
+                    if let Some(first) = alone.take() {
+                        joined.extend_from_slice(&first);
+                    }
+                    self.say(piece, &mut joined);
+                }
+            }
+            if joined.len() + alone.as_ref().map_or(0, Bytes::len) >= JOINED_MAX {
+                break;
+            }
+        }
+        match alone {
+            Some(bytes) if !bytes.is_empty() => Poll::Ready(Some(bytes)),
+            _ if !joined.is_empty() => Poll::Ready(Some(joined.into())),
+            _ if self.is_over() => Poll::Ready(None),
+            _ => Poll::Pending,
+        }
+    }
+
+    fn say(&mut self, piece: Option<Piece>, out: &mut Vec<u8>) {
+        match piece {
+            Some(Piece::Bytes(bytes)) => out.extend_from_slice(&bytes),
+            Some(Piece::Event(event)) => match &mut self.tongue {
+                Tongue::Openai { chunks, .. } => chunks.event(&event, out),
+                Tongue::Si(frames) => frames.event(&event, out),
+            },
+            Some(Piece::End(bill)) => {
+                self.speech = None;
+                if !matches!(self.tongue, Tongue::Openai { trailer: false, .. }) {
+                    si::weir(out, &self.request_id, &self.served, &bill, &self.credits);
+                }
+                self.log("ok", &bill);
+            }
+            Some(Piece::Broken(trouble, bill)) => {
+                self.speech = None;
+                self.cut(&trouble, &bill, out);
+                self.log(trouble.code(), &bill);
+            }
+            None => {
+                self.speech = None;
+                let trouble = Trouble::Broken {
+                    fault: "lost".into(),
+                    message: "the answer ended without its bill".into(),
+                };
+                tracing::warn!(request = %self.request_id, "a stream ended without a bill");
+                let bill = Bill {
+                    usage: vocab::Usage { partial: true, ..vocab::Usage::default() },
+                    cost: vocab::Pico::ZERO,
+                    balance: self.served.balance,
+                    attempts: vec![],
+                    advice: None,
+                    upstream: self.served.upstream,
+                };
+                self.cut(&trouble, &bill, out);
+            }
+        }
+    }
+
+    fn cut(&self, trouble: &Trouble, bill: &Bill, out: &mut Vec<u8>) {
+        let refusal = Refusal::from(trouble);
+        match &self.tongue {
+            Tongue::Openai { trailer, .. } => {
+                let weir = trailer.then(|| {
+                    let mut fields = Vec::with_capacity(512);
+                    report::fields(&mut fields, &self.served, bill, &self.credits);
+                    fields
+                });
+                openai::broken(out, &refusal.openai(&self.request_id), weir.as_deref());
+            }
+            Tongue::Si(_) => si::broken(out, &self.request_id, &refusal, &self.served, bill, &self.credits),
+        }
+    }
+
+    fn log(&self, outcome: &str, bill: &Bill) {
+        tracing::debug!(
+            request = %self.request_id,
+            outcome,
+            provider = %self.served.provider,
+            model = %self.served.model,
+            tokens_in = bill.usage.tokens_in(),
+            tokens_out = bill.usage.tokens_out(),
+            cost_usd = %bill.cost,
+            "stream ended"
+        );
+    }
+}

@@ -1,0 +1,414 @@
+//! The lab itself: which provider is asked, whether it answers, and what is remembered of it.
+
+use crate::answer::{self, Answer, Given};
+use crate::ask::{Ask, Refusal, Why};
+use crate::dialect::{Incoming, Page, Route, Told, Tongue, tongue};
+use crate::marker::Marker;
+use crate::memory::{Cached, Memory};
+use crate::scenario::{BadScenario, Flavour, Model, Provider, Scenario};
+use crate::schedule::{self, Moment};
+use crate::script::{End, Script};
+use crate::seen::{Figures, Outcome, Progress, Seen, credential, sha256};
+use crate::trouble::{Kind, Trouble, Troubles};
+use crate::wire::{self, Framing, Pace, Played};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use vocab::{Dialect, Dice, Instant};
+
+/// A request as it reached the lab's door.
+#[derive(Clone, Debug)]
+pub struct LabRequest {
+    pub method: Method,
+    /// Path and query; the first segment names the provider.
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Fake providers with a memory.
+#[derive(Debug)]
+pub struct Lab {
+    scenario: Scenario,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// By provider.
+    requests: BTreeMap<String, u64>,
+    /// Of markers with `first=`, by their text; the newest [`MARKERS_MAX`].
+    markers: VecDeque<(u64, u32)>,
+    memory: Memory,
+    seen: VecDeque<Seen>,
+    next: u64,
+}
+
+/// How many requests [`Lab::seen`] holds; older ones are forgotten.
+const SEEN_MAX: usize = 65_536;
+const MARKERS_MAX: usize = 1_024;
+/// Larger bodies get 413 from any provider.
+const BODY_MAX: usize = 32 << 20;
+/// 2025-11-21 in seconds: what `created` counts from, so that replies do not depend on the day of the test.
+const EPOCH: u64 = 1_763_690_000;
+
+struct Asked<'a> {
+    provider: &'a Provider,
+    tongue: &'static dyn Tongue,
+    key: Option<String>,
+    body: &'a Bytes,
+    now: Instant,
+}
+
+/// What is worth remembering of an exchange, besides its bytes.
+#[derive(Default)]
+struct Note {
+    model: String,
+    stream: bool,
+    made: Figures,
+    troubles: Troubles,
+    marker: Marker,
+}
+
+impl Lab {
+    pub fn new(scenario: Scenario) -> Result<Self, BadScenario> {
+        scenario.check()?;
+        Ok(Self { scenario, state: Mutex::default() })
+    }
+
+    pub const fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// Where the provider is reached on a server at `origin` (like `http://127.0.0.1:9000`), as its real counterpart
+    /// would be configured. None where there is no such provider.
+    pub fn base_url(&self, provider: &str, origin: &str) -> Option<String> {
+        let found = self.scenario.provider(provider)?;
+        let origin = origin.trim_end_matches('/');
+        let rest = match (found.dialect, found.flavour) {
+            (Dialect::OpenaiChat, Flavour::Groq) => "/openai/v1",
+            (Dialect::OpenaiChat | Dialect::Anthropic, _) => "/v1",
+            (Dialect::Gemini, _) => "/v1beta",
+            (Dialect::WorkersAi, _) => "/client/v4/accounts/lab",
+        };
+        Some(format!("{origin}/{provider}{rest}"))
+    }
+
+    /// What was asked so far, oldest first; at most the last 65,536.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.state().seen.iter().cloned().collect()
+    }
+
+    /// Tells how much of a script was played. Whoever plays it says so after every step and at the end.
+    pub fn carried(&self, ticket: u64, progress: Progress) {
+        let mut state = self.state();
+        let first = state.seen.front().map_or(0, |s| s.ticket);
+        let at = usize::try_from(ticket.saturating_sub(first)).unwrap_or(usize::MAX);
+        if let Some(seen) = state.seen.get_mut(at).filter(|s| s.ticket == ticket) {
+            seen.progress = progress;
+        }
+    }
+
+    /// What the named provider does with this request at this moment (`now` counts from the lab's start).
+    ///
+    /// The same scenario, history, request, moment and dice give the same script.
+    pub fn respond(&self, request: &LabRequest, now: Instant, dice: &mut Dice) -> Script {
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let rest = path.strip_prefix('/').unwrap_or(path);
+        let (name, _) = rest.split_once('/').unwrap_or((rest, ""));
+        let Some(provider) = self.scenario.provider(name) else { return self.front_desk(name) };
+        let tongue = tongue(provider.dialect);
+        let inner = rest.strip_prefix(name).unwrap_or_default();
+        let inner = if inner.is_empty() { "/" } else { inner };
+        let route = tongue.route(provider, request.method.as_str(), inner, query);
+        let key = tongue.key(&request.headers, query);
+        let asked = Asked { provider, tongue, key, body: &request.body, now };
+
+        let read = self.read(&asked, &route, &request.headers);
+        let model = read.as_ref().map(|ask| ask.model.clone()).unwrap_or_default();
+        let stream = read.as_ref().is_ok_and(|ask| ask.stream);
+        let mut note = Note { model, stream, ..Note::default() };
+        if matches!(route, Route::Chat { .. }) {
+            (note.troubles, note.marker) = self.troubles(&asked, read.as_ref().ok(), dice);
+        }
+        if let Some(trouble) = refusing(provider, &note.troubles) {
+            return self.refused(&asked, trouble, note);
+        }
+        let ask = match (read, &route) {
+            (Ok(ask), _) => ask,
+            (Err(refusal), _) => return self.page(&asked, tongue.refuse(provider, &refusal), note, QUICK),
+        };
+        let told = match &route {
+            Route::Models => Some(tongue.models(provider)),
+            Route::Health => Some(tongue.health(provider)),
+            Route::Count { .. } => Some(tongue.count(ask.input_tokens())),
+            Route::ModelCard(name) => provider.model(name).map(|m| tongue.model_card(provider, m)),
+            Route::Chat { .. } | Route::Unknown => None,
+        };
+        if let Some(body) = told {
+            return self.page(&asked, Page::new(200, body), note, QUICK);
+        }
+        match provider.model(&ask.model) {
+            Some(model) => self.answer(&asked, &ask, model, note, dice),
+            None => {
+                let name = if let Route::ModelCard(name) = route { name } else { ask.model };
+                let page = tongue.refuse(provider, &Refusal::of(Why::NoModel(name)));
+                self.page(&asked, page, note, QUICK)
+            }
+        }
+    }
+
+    /// Everything that a provider checks before a model is asked.
+    fn read(&self, asked: &Asked<'_>, route: &Route, headers: &HeaderMap) -> Result<Ask, Refusal> {
+        let Asked { provider, tongue, key, body, .. } = asked;
+        if *route == Route::Unknown {
+            return Err(Refusal::of(Why::NoRoute));
+        }
+        if *route == Route::Health {
+            return Ok(Ask::default());
+        }
+        match key {
+            None if provider.wants_key() => return Err(Refusal::of(Why::NoKey)),
+            Some(key) if !provider.keys.is_empty() && !provider.keys.contains(key) => {
+                return Err(Refusal::of(Why::BadKey));
+            }
+            _ => {}
+        }
+        if body.len() > BODY_MAX {
+            return Err(Refusal::of(Why::TooLarge));
+        }
+        if !matches!(route, Route::Chat { .. } | Route::Count { .. }) {
+            return Ok(Ask::default());
+        }
+        let ask = tongue.read(&Incoming { provider, route, headers, body })?;
+        if let (Route::Chat { .. }, Some(model)) = (route, provider.model(&ask.model)) {
+            fits(provider, model, &ask)?;
+        }
+        Ok(ask)
+    }
+
+    fn troubles(&self, asked: &Asked<'_>, ask: Option<&Ask>, dice: &mut Dice) -> (Troubles, Marker) {
+        let Asked { provider, key, now, .. } = asked;
+        let mut state = self.state();
+        let request = state.requests.entry(provider.name.clone()).or_default();
+        *request += 1;
+        let moment = Moment {
+            request: *request,
+            now: *now,
+            model: ask.map_or("", |a| &a.model),
+            key: key.as_deref(),
+            stream: ask.is_some_and(|a| a.stream),
+        };
+        let scheduled = schedule::troubles(&provider.faults, &moment, dice);
+        let marker = ask.map(|a| state.marker(&a.last_user, &provider.name)).unwrap_or_default();
+        // What a prompt asks for comes first.
+        let mut troubles = marker.troubles.clone();
+        troubles.0.extend(scheduled.0);
+        (troubles, marker)
+    }
+
+    fn answer(&self, asked: &Asked<'_>, ask: &Ask, model: &Model, mut note: Note, dice: &mut Dice) -> Script {
+        let Asked { provider, tongue, now, .. } = asked;
+        let marker = std::mem::take(&mut note.marker);
+        let cached = model.cache_min_tokens.map_or_else(Cached::default, |least| {
+            let place = format!("{}/{}", provider.name, model.name);
+            let found = self.state().memory.look(&place, ask, least);
+            // Only where caching is asked for does writing cost.
+            if ask.cache_turns.is_some() { found } else { Cached { written: 0, ..found } }
+        });
+        let given =
+            Given { provider, model, ask, marker: &marker, troubles: &note.troubles, cached, seed: self.scenario.seed };
+        let answer = answer::answer(&given);
+        note.made = answer.figures;
+        let troubles = note.troubles.clone();
+        let told =
+            Told { provider, model, ask, answer: &answer, troubles: &troubles, created: EPOCH + now.as_secs() };
+        let pace = Pace::of(model.ttft_ms, model.tokens_per_s, dice);
+        let streamed = ask.stream && !troubles.has(Kind::PlainJson);
+        let mut played = if streamed { streamed_body(*tongue, &told, pace) } else { whole_body(*tongue, &told, pace) };
+        if let Some(trouble) = troubles.get(Kind::SlowHead) {
+            played.head_after += Duration::from_millis(trouble.ms.unwrap_or(10_000));
+        }
+        let framing = tongue.framing(ask, false);
+        let kind = match (streamed, framing) {
+            _ if troubles.has(Kind::WrongContentType) => "text/html; charset=utf-8",
+            (true, Framing::Sse { .. }) => "text/event-stream; charset=utf-8",
+            _ => "application/json",
+        };
+        let headers = tongue.headers(provider, &told);
+        self.script(asked, 200, kind, headers, played, note)
+    }
+
+    /// A reply that a trouble asks for instead of an answer.
+    fn refused(&self, asked: &Asked<'_>, trouble: Trouble, note: Note) -> Script {
+        let none = |end| Played { head_after: Duration::ZERO, steps: vec![], end, reports: vec![], length: None };
+        let limit = asked.provider.model(&note.model).map_or(0, |m| m.context);
+        let why = match trouble.kind {
+            Kind::Refuse => return self.script(asked, 0, "", vec![], none(End::Refuse), note),
+            Kind::NoConnect => return self.script(asked, 0, "", vec![], none(End::NoConnect), note),
+            Kind::NoHead => return self.script(asked, 0, "", vec![], none(End::NoHead), note),
+            Kind::RateLimit => Why::Busy { retry_after: trouble.retry_after },
+            Kind::Quota => Why::Quota,
+            Kind::Unauthorized => Why::BadKey,
+            Kind::Forbidden => Why::Forbidden,
+            Kind::Payment => Why::Payment,
+            Kind::ModelGone => Why::NoModel(note.model.clone()),
+            Kind::ContextOverflow => Why::TooLong { tokens: u64::from(limit) + 1, limit },
+            Kind::ContentFilter => Why::Filtered,
+            _ => Why::Server(trouble.status.unwrap_or(500)),
+        };
+        let balancer = matches!(why, Why::Server(502 | 504));
+        let mut page = asked.tongue.refuse(asked.provider, &Refusal::of(why));
+        if balancer {
+            page.body = Value::String("<html><body><h1>Bad gateway</h1></body></html>".into());
+        }
+        let after = Duration::from_millis(trouble.ms.unwrap_or(0)) + QUICK;
+        self.page(asked, page, note, after)
+    }
+
+    fn page(&self, asked: &Asked<'_>, page: Page, note: Note, after: Duration) -> Script {
+        let (kind, body) = match page.body {
+            Value::String(html) => ("text/html", html.into_bytes()),
+            json => ("application/json", json.to_string().into_bytes()),
+        };
+        self.script(asked, page.status, kind, page.headers, wire::at_once(body, after), note)
+    }
+
+    fn script(
+        &self,
+        asked: &Asked<'_>,
+        status: u16,
+        kind: &'static str,
+        more: Vec<(&'static str, String)>,
+        played: Played,
+        note: Note,
+    ) -> Script {
+        let mut headers = HeaderMap::new();
+        if !kind.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        if let Some(length) = played.length {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        for (name, value) in more {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
+        }
+        let mut state = self.state();
+        let ticket = state.next;
+        state.next += 1;
+        if state.seen.len() == SEEN_MAX {
+            state.seen.pop_front();
+        }
+        let outcome = match status {
+            200 if note.model.is_empty() => Outcome::Told,
+            200 => Outcome::Answered,
+            _ => Outcome::Refused,
+        };
+        state.seen.push_back(Seen {
+            ticket,
+            provider: asked.provider.name.clone(),
+            model: note.model,
+            credential: asked.key.as_deref().map(credential),
+            at: asked.now,
+            stream: note.stream,
+            status,
+            outcome,
+            troubles: note.troubles.0.iter().map(|t| t.kind).collect(),
+            made: note.made,
+            reports: played.reports,
+            steps: played.steps.len(),
+            progress: Progress::default(),
+            body: sha256(asked.body),
+        });
+        Script { status, headers, head_after: played.head_after, steps: played.steps, end: played.end, ticket }
+    }
+
+    /// What is where, for people; and that there is nothing, for everyone else. Not in the log.
+    fn front_desk(&self, name: &str) -> Script {
+        let (status, body) = if name.is_empty() {
+            let providers: Vec<Value> = self
+                .scenario
+                .providers
+                .iter()
+                .map(|p| {
+                    let models: Vec<&str> = p.models.iter().map(|m| m.name.as_str()).collect();
+                    json!({"name": p.name, "dialect": p.dialect, "flavour": p.flavour, "models": models,
+                        "base_url": self.base_url(&p.name, ""), "needs_key": p.wants_key()})
+                })
+                .collect();
+            (200, json!({"lab": self.scenario.name, "providers": providers}))
+        } else {
+            (404, json!({"error": {"message": format!("the lab has no provider {name:?}"), "type": "not_found"}}))
+        };
+        let played = wire::at_once(body.to_string().into_bytes(), Duration::ZERO);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Script { status, headers, head_after: played.head_after, steps: played.steps, end: played.end, ticket: u64::MAX }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn marker(&mut self, text: &str, provider: &str) -> Marker {
+        Marker::read(text, provider, &mut |body| {
+            let key = crate::prose::hash(&[body.as_bytes()]);
+            if let Some((_, count)) = self.markers.iter_mut().find(|(known, _)| *known == key) {
+                *count += 1;
+                return *count - 1;
+            }
+            if self.markers.len() == MARKERS_MAX {
+                self.markers.pop_front();
+            }
+            self.markers.push_back((key, 1));
+            0
+        })
+    }
+}
+
+/// How long a refusal takes.
+const QUICK: Duration = Duration::from_millis(5);
+
+/// Gemini and Anthropic refuse a prompt for its content with status 200: that is an answer of theirs.
+fn refusing(provider: &Provider, troubles: &Troubles) -> Option<Trouble> {
+    let polite = matches!(provider.dialect, Dialect::Gemini | Dialect::Anthropic);
+    troubles.refusal().filter(|t| !(polite && t.kind == Kind::ContentFilter))
+}
+
+/// Whether the prompt, and where the provider looks at it the longest answer, fit the model.
+fn fits(provider: &Provider, model: &Model, ask: &Ask) -> Result<(), Refusal> {
+    let flavour = (provider.dialect == Dialect::OpenaiChat).then_some(provider.flavour);
+    let (tokens, limit) = (ask.input_tokens(), model.context);
+    let reserved = match flavour {
+        Some(Flavour::Ollama) => return Ok(()),
+        Some(Flavour::Openai | Flavour::Vllm) => u64::from(ask.max_tokens.unwrap_or(0)),
+        _ => 0,
+    };
+    if tokens.saturating_add(reserved) > u64::from(limit) {
+        return Err(Refusal::of(Why::TooLong { tokens: tokens.saturating_add(reserved), limit }));
+    }
+    Ok(())
+}
+
+fn streamed_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) -> Played {
+    let framing = tongue.framing(told.ask, told.troubles.has(Kind::Crlf));
+    let oops = tongue.error_frame(told.provider);
+    wire::stream(tongue.frames(told), framing, oops, told.troubles, pace)
+}
+
+fn whole_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) -> Played {
+    let body = wire::sprinkled(tongue.whole(told), told.troubles);
+    let Answer { figures, .. } = told.answer;
+    // An error in the place of an answer reports nothing.
+    let reported = told.figures().filter(|_| !told.troubles.has(Kind::ErrorFrame));
+    let made = figures.output + figures.reasoning;
+    wire::whole_body(body.to_string().into_bytes(), reported, made, told.troubles, pace)
+}

@@ -1,0 +1,112 @@
+//! What a catalogue would say of the lab's models.
+
+use crate::scenario::{PriceChange, Scenario};
+use serde_json::{Map, Value, json};
+use vocab::{Caps, Dialect, Effort};
+
+/// One fake model with everything a catalogue entry needs. Prices are USD for a million tokens, as decimal text;
+/// absent is unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelSheet {
+    pub provider: String,
+    pub dialect: Dialect,
+    pub model: String,
+    pub input: Option<String>,
+    pub output: Option<String>,
+    pub cache_read: Option<String>,
+    pub cache_write: Option<String>,
+    pub price_changes: Vec<PriceChange>,
+    pub context: u32,
+    pub max_output: u32,
+    pub caps: Caps,
+    pub efforts: Vec<Effort>,
+    pub reasons_always: bool,
+    /// 0 to 1, and how much is known about it.
+    pub quality: Option<(f64, f64)>,
+    /// Milliseconds to the first token, median.
+    pub ttft_ms: u32,
+    pub tokens_per_s: u32,
+}
+
+/// Every model of a scenario, in its order.
+pub fn sheets(scenario: &Scenario) -> Vec<ModelSheet> {
+    scenario
+        .providers
+        .iter()
+        .flat_map(|provider| {
+            provider.models.iter().map(|model| ModelSheet {
+                provider: provider.name.clone(),
+                dialect: provider.dialect,
+                model: model.name.clone(),
+                input: model.input.clone(),
+                output: model.output.clone(),
+                cache_read: model.cache_read.clone(),
+                cache_write: model.cache_write.clone(),
+                price_changes: model.price_changes.clone(),
+                context: model.context,
+                max_output: model.max_output,
+                caps: model.caps(provider),
+                efforts: model.efforts.clone(),
+                reasons_always: model.reasons_always,
+                quality: model.quality.map(|q| (q, model.quality_confidence)),
+                ttft_ms: model.ttft_ms.p50,
+                tokens_per_s: model.tokens_per_s,
+            })
+        })
+        .collect()
+}
+
+/// The scenario's models in the format of the product's catalogue, to be laid over it.
+pub fn catalogue_overlay(scenario: &Scenario) -> String {
+    let models: Vec<Value> = sheets(scenario).iter().map(entry).collect();
+    json!({
+        "schema_version": 1,
+        "as_of": DAY,
+        "sources": {"lab": {"name": format!("the lab's scenario {:?}", scenario.name), "date": DAY, "licence": "made up"}},
+        "models": models,
+    })
+    .to_string()
+}
+
+/// The day these figures are said to be of: any will do, they are made up.
+const DAY: &str = "2026-11-21";
+
+fn entry(sheet: &ModelSheet) -> Value {
+    let mut out = json!({
+        "id": format!("{}/{}", sheet.provider, sheet.model),
+        "kind": "chat",
+        "status": "active",
+        "price": price(sheet),
+        "context": sheet.context,
+        "max_output": sheet.max_output,
+        "caps": sheet.caps.names().collect::<Vec<_>>(),
+        "efforts": sheet.efforts,
+        "reasons_always": sheet.reasons_always,
+        "latency": {"ttft_ms": sheet.ttft_ms, "tokens_per_s": sheet.tokens_per_s, "source": "lab", "date": DAY},
+        "sources": {"lab": DAY},
+    });
+    if let Some((mean, confidence)) = sheet.quality {
+        out["quality"] = json!({"mean": mean, "confidence": confidence, "source": "lab", "date": DAY});
+    }
+    out
+}
+
+fn price(sheet: &ModelSheet) -> Value {
+    let (Some(input), Some(output)) = (&sheet.input, &sheet.output) else { return Value::Null };
+    let mut rates = Map::new();
+    rates.insert("input".into(), input.clone().into());
+    rates.insert("output".into(), output.clone().into());
+    for (name, rate) in [("cache_read", &sheet.cache_read), ("cache_write", &sheet.cache_write)] {
+        if let Some(rate) = rate {
+            rates.insert(name.into(), rate.clone().into());
+        }
+    }
+    let mut price = json!({"rates": {"per_1m_tokens": rates}, "multipliers": {"priority": "2", "fast": "2"}});
+    if !sheet.price_changes.is_empty() {
+        let change = |c: &PriceChange| {
+            json!({"from": c.from, "rates": {"per_1m_tokens": {"input": c.input, "output": c.output}}})
+        };
+        price["changes"] = sheet.price_changes.iter().map(change).collect();
+    }
+    price
+}

@@ -1,0 +1,90 @@
+//! `weir ledger`.
+
+use super::{Common, Done, Failure, say};
+use crate::store::Reader;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct Ledger {
+    #[command(subcommand)]
+    what: What,
+    /// The ledger's file; it may be in use
+    #[arg(long, env = "WEIR_DATA", default_value = "weir.db", global = true)]
+    data: PathBuf,
+    /// One account only
+    #[arg(long, global = true)]
+    account: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Walk every account's chain and name the first bad entry
+    Verify,
+    /// Print every entry as a line of JSON, oldest first
+    Export,
+    /// Print every account's money
+    Balance,
+}
+
+impl Ledger {
+    pub fn run(self, common: &Common) -> Done {
+        let reader = Reader::open(&self.data)?;
+        let accounts = match self.account {
+            Some(account) => vec![account],
+            None => reader.accounts()?,
+        };
+        match self.what {
+            What::Verify => verify(&reader, &accounts, common.json),
+            What::Export => export(&reader, &accounts),
+            What::Balance => balance(&reader, &accounts, common.json),
+        }
+    }
+}
+
+fn verify(reader: &Reader, accounts: &[String], json: bool) -> Done {
+    let mut bad = false;
+    for account in accounts {
+        match reader.verify(account) {
+            Ok(summary) if json => say(json!({"account": account, "ok": true, "entries": summary.entries})),
+            Ok(summary) => say(format_args!("{account}: {} entries, the chain verifies", summary.entries)),
+            Err(error) => {
+                bad = true;
+                if json {
+                    say(json!({"account": account, "ok": false, "error": error.to_string()}));
+                } else {
+                    say(format_args!("{account}: {error}"));
+                }
+            }
+        }
+    }
+    if bad { Err(Failure::Unwell) } else { Ok(()) }
+}
+
+fn export(reader: &Reader, accounts: &[String]) -> Done {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for account in accounts {
+        reader.export(account, &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn balance(reader: &Reader, accounts: &[String], json: bool) -> Done {
+    for account in accounts {
+        let balance = reader.verify(account)?.balance;
+        if json {
+            say(json!({
+                "account": account, "granted_usd": balance.granted, "settled_usd": balance.settled,
+                "held_usd": balance.held, "available_usd": balance.available(),
+            }));
+        } else {
+            say(format_args!(
+                "{account}: granted {} settled {} held {} available {} USD",
+                balance.granted, balance.settled, balance.held, balance.available()
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! `weir serve`.
+
+use super::{Common, Done, Failure, Place};
+use crate::net::{Listen, NativeClock, serve};
+use crate::node::{Node, Origin, Setup};
+use crate::store::Store;
+use clap::{Args, Parser};
+use policy::Settings;
+use relay::ports::Clock;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+use vocab::Duration;
+
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    #[command(flatten)]
+    pub place: Place,
+    /// How long streams under way may take to finish when it is told to stop, in seconds
+    #[arg(long, default_value_t = 30)]
+    pub grace: u64,
+}
+
+/// So that the arguments of `weir` alone come from the environment as those of `weir serve` do.
+#[derive(Parser)]
+struct Alone {
+    #[command(flatten)]
+    serve: Serve,
+}
+
+impl Serve {
+    pub fn default_from_environment() -> Self {
+        Alone::parse_from(["weir"]).serve
+    }
+
+    pub fn run(self, common: &Common) -> Done {
+        log()?;
+        let clock = NativeClock::start();
+        let setup = Setup::read(common.config.as_deref(), &clock)?;
+        closed_by_default(&setup.config.service, &self.place)?;
+        let cores = self.place.cores.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+        let listen = Listen::bind(self.place.listen, cores.max(1))
+            .map_err(|e| Failure::Cannot(format!("cannot listen on {}: {e}", self.place.listen)))?;
+        let node = Node::start(setup, &self.place.data, clock)?;
+        announce(&node, &listen, &self.place);
+        let seed = match self.place.seed {
+            Some(seed) => seed,
+            None => getrandom::u64()?,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let tend = tend(node.relay.clone(), node.store.clone(), node.registry.clone(), common.config.clone(), clock, stop);
+        let served = serve(listen, node.front.clone(), seed, stopped, Duration::from_secs(self.grace), tend);
+        node.store.close();
+        Ok(served?)
+    }
+}
+
+/// Sweeps, reloads on SIGHUP, and stops on SIGTERM or SIGINT.
+async fn tend(
+    relay: Arc<relay::Relay>,
+    store: Arc<Store>,
+    registry: Arc<relay::metrics::Registry>,
+    file: Option<PathBuf>,
+    clock: NativeClock,
+    stop: watch::Sender<bool>,
+) {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        tracing::error!("signals cannot be heard; stop with SIGKILL");
+        return std::future::pending().await;
+    };
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            _ = term.recv() => break,
+            _ = int.recv() => break,
+            _ = hup.recv() => {
+                // Reading files and looking around blocks, so it is done beside the cores.
+                let (relay, registry, file) = (relay.clone(), registry.clone(), file.clone());
+                tokio::task::spawn_blocking(move || reload(&relay, &registry, file, &clock));
+            }
+            _ = sweep.tick() => {
+                let swept = store.sweep(clock.now());
+                if swept > 0 {
+                    tracing::warn!(swept, "holds whose lease had ended were settled at their estimate");
+                }
+            }
+        }
+    }
+    eprintln!("weir: stopping; streams under way may finish");
+    // No receiver is left only when every core has stopped already.
+    let _ = stop.send(true);
+}
+
+/// All or nothing: a configuration with a fault leaves the old one in place and says why.
+fn reload(relay: &relay::Relay, registry: &relay::metrics::Registry, file: Option<PathBuf>, clock: &NativeClock) {
+    let fresh = Setup::read(file.as_deref(), clock).and_then(|setup| {
+        if setup.origin == Origin::Lab {
+            return Err(crate::configure::Misconfigured::one("no provider is configured any more"));
+        }
+        setup.fleet(registry, Some(&relay.fleet()))
+    });
+    match fresh {
+        Ok(fleet) => {
+            tracing::info!(models = fleet.models().count(), "the configuration was reloaded");
+            relay.reload(fleet);
+        }
+        Err(problems) => tracing::error!(%problems, "the new configuration cannot be used; the old one stays"),
+    }
+}
+
+fn closed_by_default(settings: &Settings, place: &Place) -> Done {
+    if settings.keys.is_empty() && !place.listen.ip().is_loopback() {
+        return Err(Failure::Cannot(format!(
+            "with no key configured weir listens on loopback alone, not on {}; add service.keys to the configuration",
+            place.listen
+        )));
+    }
+    Ok(())
+}
+
+fn announce(node: &Node, listen: &Listen, place: &Place) {
+    let providers = &node.relay.fleet().providers;
+    let names: Vec<&str> = providers.iter().map(|p| p.name.as_str()).collect();
+    let from = match &node.setup.origin {
+        Origin::File(path) => format!("configured by {}", path.display()),
+        Origin::Environment => "found in the environment and on this machine".into(),
+        Origin::Lab => "no key and no local server was found: the built-in lab answers, and its answers are fake".into(),
+    };
+    eprintln!("weir listens on http://{}", listen.address);
+    eprintln!("  {} models of {} ({from})", node.relay.fleet().models().count(), names.join(", "));
+    eprintln!("  ledger: {}", place.data.display());
+}
+
+/// Logs to stderr: `WEIR_LOG` says what (like `info` or `relay=debug`), `WEIR_LOG_FORMAT=json` how.
+pub fn log() -> Done {
+    let filter = match crate::configure::variable("WEIR_LOG") {
+        Some(text) => EnvFilter::try_new(&text).map_err(|e| Failure::Cannot(format!("WEIR_LOG: {e}")))?,
+        None => EnvFilter::new("warn"),
+    };
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = match crate::configure::variable("WEIR_LOG_FORMAT").as_deref() {
+        Some("json") => subscriber.json().try_init(),
+        _ => subscriber.compact().try_init(),
+    };
+    set.map_err(|e| Failure::Cannot(e.to_string()))
+}

@@ -1,0 +1,142 @@
+//! The built-in lab: fake providers on a port of this process, clearly named as such.
+
+use crate::configure::Misconfigured;
+use lab::{Flavour, Lab, ModelSheet, Scenario, sheets};
+use providers::catalogue::{Catalogue, Entry, price_version};
+use relay::config::{Config, ProviderConfig, ProviderKind};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use vocab::{Bucket, Card, Dialect, Instant, Kind, Price, Quality, Rate, Rates, Status};
+
+/// Under this name the lab's key is looked up. The lab takes any key; real variables never have this name.
+pub const KEY_NAME: &str = "the lab's key";
+pub const KEY: &str = "fake";
+/// Stands before every fake provider's name, so that no answer can be taken for a real one.
+const PREFIX: &str = "lab-";
+
+/// A lab that is being served. It lives as long as the process.
+pub struct Running {
+    pub lab: Arc<Lab>,
+    pub address: SocketAddr,
+}
+
+pub fn calm() -> Result<Scenario, Misconfigured> {
+    named("calm")
+}
+
+pub fn named(name: &str) -> Result<Scenario, Misconfigured> {
+    lab::scenario(name).ok_or_else(|| {
+        Misconfigured::one(format!("there is no scenario {name:?}; built in are {}", lab::SCENARIOS.join(", ")))
+    })
+}
+
+/// Serves the scenario on a free port of loopback, on a thread of its own.
+pub fn start(scenario: Scenario) -> Result<Running, Misconfigured> {
+    let lab = Arc::new(Lab::new(scenario).map_err(Misconfigured::one)?);
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(Misconfigured::one)?;
+    let address = listener.local_addr().map_err(Misconfigured::one)?;
+    let served = lab.clone();
+    std::thread::Builder::new()
+        .name("lab".into())
+        .spawn(move || {
+            if let Err(error) = serve(listener, served) {
+                tracing::error!(%error, "the lab ended");
+            }
+        })
+        .map_err(Misconfigured::one)?;
+    Ok(Running { lab, address })
+}
+
+/// Serves a lab on this thread, for ever.
+pub fn serve(listener: std::net::TcpListener, lab: Arc<Lab>) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    crate::node::block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        lab::serve(listener, lab, lab::Limits::default()).await
+    })?
+}
+
+impl Running {
+    /// Adds its providers to a configuration.
+    pub fn configure(&self, config: &mut Config) {
+        let origin = format!("http://{}", self.address);
+        for fake in &self.lab.scenario().providers {
+            let Some(base_url) = self.lab.base_url(&fake.name, &origin) else { continue };
+            let name = format!("{PREFIX}{}", fake.name);
+            let provider = ProviderConfig {
+                kind: kind(fake.dialect, fake.flavour),
+                base_url,
+                keys: if fake.wants_key() { vec![KEY_NAME.into()] } else { vec![] },
+                models: fake.models.iter().map(|m| m.name.clone()).collect(),
+                domain: None,
+                headers: BTreeMap::new(),
+                catalogue: Some(name.clone()),
+                fake: true,
+            };
+            config.providers.insert(name, provider);
+        }
+    }
+
+    /// What the catalogue says of its models.
+    pub fn catalogue(&self) -> Result<Catalogue, Misconfigured> {
+        let models: Result<Vec<Entry>, Misconfigured> = sheets(self.lab.scenario()).iter().map(entry).collect();
+        Ok(Catalogue { as_of: Instant::ZERO, sources: BTreeMap::new(), models: models? })
+    }
+}
+
+const fn kind(dialect: Dialect, flavour: Flavour) -> ProviderKind {
+    match (dialect, flavour) {
+        (Dialect::OpenaiChat, Flavour::Openai) => ProviderKind::Openai,
+        (Dialect::OpenaiChat, Flavour::Groq) => ProviderKind::Groq,
+        (Dialect::OpenaiChat, Flavour::Llamacpp) => ProviderKind::Llamacpp,
+        (Dialect::OpenaiChat, Flavour::Ollama) => ProviderKind::Ollama,
+        (Dialect::OpenaiChat, Flavour::Vllm) => ProviderKind::Vllm,
+        (Dialect::Gemini, _) => ProviderKind::Gemini,
+        (Dialect::Anthropic, _) => ProviderKind::Anthropic,
+        (Dialect::WorkersAi, _) => ProviderKind::WorkersAi,
+    }
+}
+
+fn entry(sheet: &ModelSheet) -> Result<Entry, Misconfigured> {
+    let provider = format!("{PREFIX}{}", sheet.provider);
+    let mut rates = Rates::default();
+    let prices = [
+        (Bucket::Input, &sheet.input),
+        (Bucket::Output, &sheet.output),
+        (Bucket::CacheRead, &sheet.cache_read),
+        (Bucket::CacheWrite, &sheet.cache_write),
+    ];
+    for (bucket, usd) in prices {
+        if let Some(usd) = usd {
+            rates.set(bucket, Rate::of(usd, 1_000_000).map_err(Misconfigured::one)?);
+        }
+    }
+    let id = format!("{provider}/{}", sheet.model);
+    let mut price = Price { id, source: "scenario".into(), rates, ..Price::default() };
+    price.version = price_version(&price);
+    let card = Card {
+        provider,
+        model: sheet.model.clone(),
+        kind: Kind::Chat,
+        status: Status::Active,
+        context: Some(sheet.context),
+        max_output: Some(sheet.max_output),
+        caps: sheet.caps,
+        efforts: sheet.efforts.clone(),
+        reasons_always: sheet.reasons_always,
+        quality: sheet.quality.map(|(mean, confidence)| Quality { mean, confidence }),
+        ttft_ms: Some(sheet.ttft_ms),
+        tokens_per_s: Some(sheet.tokens_per_s),
+        price: (!price.rates.is_empty()).then(|| Arc::new(price)),
+        shutdown: None,
+    };
+    Ok(Entry {
+        card: Arc::new(card),
+        max_characters: None,
+        quality_from: None,
+        latency_from: None,
+        sources: BTreeMap::new(),
+        flags: vec![],
+    })
+}

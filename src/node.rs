@@ -1,0 +1,144 @@
+//! One node: everything put together from the configuration.
+
+use crate::configure::{self, Misconfigured, variable};
+use crate::discover;
+use crate::fake;
+use crate::net::{NativeClock, NativeHttp, Tasks};
+use crate::store::{Options, Store, Terms};
+use front::Front;
+use providers::catalogue::Catalogue;
+use relay::Relay;
+use relay::config::Config;
+use relay::fleet::Fleet;
+use relay::metrics::Registry;
+use relay::ports::Clock;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use vocab::Pico;
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    File(PathBuf),
+    /// Keys in the environment and servers on this machine.
+    Environment,
+    /// Nothing was found: the built-in lab, whose answers are fake.
+    Lab,
+}
+
+/// A configuration with all that it takes to use it.
+pub struct Setup {
+    pub origin: Origin,
+    pub config: Config,
+    pub catalogue: Catalogue,
+    pub warnings: Vec<String>,
+    /// Keeps the built-in lab running.
+    pub lab: Option<fake::Running>,
+}
+
+pub struct Node {
+    pub relay: Arc<Relay>,
+    pub front: Arc<Front>,
+    pub store: Arc<Store>,
+    pub registry: Arc<Registry>,
+    pub setup: Setup,
+}
+
+/// Runs a short future before the cores are up.
+pub fn block_on<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+}
+
+impl Setup {
+    /// Reads the file, or looks around where there is none.
+    pub fn read(named: Option<&Path>, clock: &NativeClock) -> Result<Self, Misconfigured> {
+        let (origin, mut config) = match configure::file(named)? {
+            Some((path, config)) => (Origin::File(path), config),
+            None => (Origin::Environment, configure::from_environment()),
+        };
+        let looked = block_on(async {
+            match origin {
+                Origin::File(_) => discover::fill(&mut config, clock).await,
+                _ => {
+                    discover::local(&mut config, clock).await;
+                    vec![]
+                }
+            }
+        });
+        let warnings = looked.map_err(Misconfigured::one)?;
+        configure::service_from_environment(&mut config.service);
+        let mut catalogue = catalogue(config.catalogue.as_deref())?;
+        let (origin, lab) = match origin {
+            Origin::Environment if config.providers.is_empty() => {
+                let lab = fake::start(fake::calm()?)?;
+                lab.configure(&mut config);
+                catalogue = catalogue.overlay(lab.catalogue()?);
+                (Origin::Lab, Some(lab))
+            }
+            origin => (origin, None),
+        };
+        Ok(Self { origin, config, catalogue, warnings, lab })
+    }
+
+    /// A lab of one's own scenario, and nothing else.
+    pub fn lab(lab: fake::Running) -> Result<Self, Misconfigured> {
+        let mut config = Config::default();
+        configure::service_from_environment(&mut config.service);
+        lab.configure(&mut config);
+        let catalogue = catalogue(None)?.overlay(lab.catalogue()?);
+        Ok(Self { origin: Origin::Lab, config, catalogue, warnings: vec![], lab: Some(lab) })
+    }
+
+    pub fn fleet(&self, registry: &Registry, before: Option<&Fleet>) -> Result<Fleet, Misconfigured> {
+        let faults = self.config.service.faults();
+        if !faults.is_empty() {
+            return Err(Misconfigured(faults.into_iter().map(|f| format!("service.{f}")).collect()));
+        }
+        let secret = |name: &str| if name == fake::KEY_NAME { Some(fake::KEY.into()) } else { variable(name) };
+        Fleet::build(&self.config, &self.catalogue, &secret, registry, before).map_err(Misconfigured)
+    }
+}
+
+/// The built-in catalogue with the operator's file over it.
+pub fn catalogue(file: Option<&str>) -> Result<Catalogue, Misconfigured> {
+    let told = |problems: Vec<providers::catalogue::Problem>| {
+        Misconfigured(problems.into_iter().map(|p| format!("catalogue: {p}")).collect())
+    };
+    let built_in = Catalogue::embedded().map_err(told)?;
+    let Some(file) = file else { return Ok(built_in) };
+    let text = std::fs::read_to_string(file).map_err(|e| Misconfigured::one(format!("catalogue: {file}: {e}")))?;
+    Ok(built_in.overlay(Catalogue::parse(&text).map_err(told)?))
+}
+
+impl Node {
+    pub fn start(setup: Setup, data: &Path, clock: NativeClock) -> Result<Self, Misconfigured> {
+        let registry = Arc::new(Registry::default());
+        let fleet = setup.fleet(&registry, None)?;
+        for warning in setup.warnings.iter().chain(&fleet.warnings) {
+            tracing::warn!("{warning}");
+        }
+        let accounts = setup.config.accounts.clone();
+        let keys_configured = !setup.config.service.keys.is_empty();
+        let terms = move |name: &str| match accounts.get(name) {
+            Some(account) => Terms { overdraft: account.overdraft_usd, opening: account.credit_usd.unwrap_or_default() },
+            // Without keys, callers on loopback are `local`, metered like any other and without a limit until one is
+            // configured. An account nobody configured has no credit.
+            None if name == "local" && !keys_configured => Terms { overdraft: None, opening: Pico::ZERO },
+            None => Terms { overdraft: Some(Pico::ZERO), opening: Pico::ZERO },
+        };
+        let options = Options { terms: Box::new(terms), ..Options::default() };
+        let store = Store::open(data, options, clock.now())
+            .map_err(|e| Misconfigured::one(format!("{}: {e}", data.display())))?;
+        let store = Arc::new(store);
+        let relay = Relay::new(
+            Arc::new(NativeHttp),
+            Arc::new(clock),
+            store.clone(),
+            Arc::new(Tasks),
+            registry.clone(),
+            fleet,
+        );
+        let front = Arc::new(Front::new(relay.clone()));
+        Ok(Self { relay, front, store, registry, setup })
+    }
+}
