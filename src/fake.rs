@@ -53,7 +53,7 @@ pub fn serve(listener: std::net::TcpListener, lab: Arc<Lab>) -> std::io::Result<
     listener.set_nonblocking(true)?;
     crate::node::block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        lab::serve(listener, lab, lab::Limits::default()).await
+        lab::serve(listener, lab, lab::Limits::default(), std::future::pending()).await
     })?
 }
 

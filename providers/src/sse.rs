@@ -194,7 +194,10 @@ impl Sse {
         let colon = memchr::memchr(b':', line).unwrap_or(line.len());
         let value = line.get(colon + 1..).unwrap_or_default();
         let value = value.strip_prefix(b" ").unwrap_or(value);
-        let text = |bytes| std::str::from_utf8(bytes).map_err(|_| Fault::Garbled("a frame of the stream is not UTF-8".into()));
+        let text = |bytes| {
+            std::str::from_utf8(bytes)
+                .map_err(|_| Fault::Garbled("a frame of the stream is not UTF-8".into()))
+        };
         match line.get(..colon).unwrap_or(line) {
             b"data" => {
                 let value = text(value)?;
@@ -259,9 +262,17 @@ mod tests {
     #[test]
     fn odd_streams_are_read_as_the_standard_says() {
         assert_eq!(whole("\u{feff}data: x\n\n"), ["|x"]);
-        assert_eq!(whole("data: x\n\n\u{feff}data: y\n\n"), ["|x"], "a mark elsewhere is part of a field's name");
+        assert_eq!(
+            whole("data: x\n\n\u{feff}data: y\n\n"),
+            ["|x"],
+            "a mark elsewhere is part of a field's name"
+        );
         assert_eq!(whole("data\n\n"), ["|"], "an empty data line is an event");
-        assert_eq!(whole("event: e\n\ndata: x\n\n"), ["|x"], "an event without data is none, nor does it leave its name");
+        assert_eq!(
+            whole("event: e\n\ndata: x\n\n"),
+            ["|x"],
+            "an event without data is none, nor does it leave its name"
+        );
         assert_eq!(whole("id: 7\nretry: 3\nnonsense\n\n"), [""; 0]);
         assert_eq!(whole("\n\n\n: c\n"), [""; 0]);
     }

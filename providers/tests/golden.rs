@@ -14,6 +14,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo nextest run -p providers --test golden` rewrites the expected files; read that diff.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic here is a failed test")]
+
 #[path = "golden/laws.rs"]
 mod laws;
 #[path = "golden/world.rs"]
@@ -77,7 +79,8 @@ fn check(folder: &Path) -> Result<(), String> {
     if !folder.join("from.txt").exists() {
         return Err("no from.txt: say where the case comes from".into());
     }
-    let adapter = world::adapter(&case.adapter).ok_or_else(|| format!("no adapter named {:?}", case.adapter))?;
+    let adapter =
+        world::adapter(&case.adapter).ok_or_else(|| format!("no adapter named {:?}", case.adapter))?;
     let door = adapter.door(&case.address(), case.card(), &case.model).map_err(|e| e.to_string())?;
 
     let mut checked = 0;
@@ -94,7 +97,8 @@ fn check(folder: &Path) -> Result<(), String> {
         let shown = match adapter.patch(&raw, &door) {
             Some(call) => {
                 let body = String::from_utf8(call.body.concat().to_vec()).map_err(|e| e.to_string())?;
-                serde_json::from_str::<Value>(&body).map_err(|e| format!("the patched body is not JSON: {e}\n{body}"))?;
+                serde_json::from_str::<Value>(&body)
+                    .map_err(|e| format!("the patched body is not JSON: {e}\n{body}"))?;
                 body + "\n"
             }
             None => "translated\n".to_owned(),
@@ -231,7 +235,9 @@ fn expect(folder: &Path, file: &str, is: &str) -> Result<(), String> {
     loop {
         match (was.next(), now.next()) {
             (a, b) if a == b && a.is_some() => {}
-            (a, b) => return Err(format!("{file} differs:\n  - {}\n  + {}", a.unwrap_or(""), b.unwrap_or(""))),
+            (a, b) => {
+                return Err(format!("{file} differs:\n  - {}\n  + {}", a.unwrap_or(""), b.unwrap_or("")));
+            }
         }
     }
 }

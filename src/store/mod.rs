@@ -53,7 +53,8 @@ pub struct Terms {
 pub struct Options {
     /// Asked when an account is first used in this process.
     pub terms: Box<dyn Fn(&str) -> Terms + Send + Sync>,
-    /// How long entries gather before they are written together. Zero writes at once what is there.
+    /// How long entries gather before they are written together. Zero writes at once what is there; while that is
+    /// synced, the next group gathers by itself. More than zero is for disks that wear or bill by the write.
     pub gather: Duration,
     /// How many entries may wait to be written before callers wait.
     pub queue: u64,
@@ -67,7 +68,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             terms: Box::new(|_| Terms::default()),
-            gather: Duration::from_millis(1),
+            gather: Duration::ZERO,
             queue: 8_192,
             patience: Duration::from_secs(5),
             seen_bytes: 16 << 20,
@@ -103,7 +104,9 @@ impl Store {
         let durability = Arc::new(Durability::new());
         let seen = Arc::new(Seen::for_ids(found.ended, options.seen_bytes));
         let queue = Arc::new(Queue::new());
-        let writer = writer::start(connection, Arc::clone(&queue), Arc::clone(&durability), options.gather)?;
+        let folder = schema::open(&path, options.patience)?;
+        let writer =
+            writer::start(connection, folder, Arc::clone(&queue), Arc::clone(&durability), options.gather)?;
         let store = Self {
             options,
             cells: Cells::new(found.next_id),

@@ -5,9 +5,12 @@ use super::{StoreError, rows};
 use billing::{Entry, Tally};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+/// The log is folded into the file every so many entries: some 8 MiB.
+const FOLD_EVERY: u64 = 8_192;
 
 /// One entry to be written.
 pub(super) struct Job {
@@ -104,6 +107,7 @@ struct Group {
 /// Starts the thread. It ends when the queue is closed and empty, or when something could not be written.
 pub(super) fn start(
     connection: Connection,
+    folder: Connection,
     queue: Arc<Queue>,
     durability: Arc<Durability>,
     gather: Duration,
@@ -111,12 +115,40 @@ pub(super) fn start(
     let work = move || {
         // However this ends, a panic included, nobody may go on waiting.
         let _gone = Gone(Arc::clone(&durability));
-        if let Err(error) = write(&connection, &queue, &durability, gather) {
-            tracing::error!(%error, "the ledger cannot be written; no more requests are taken");
-            durability.fail(&error.to_string());
+        let (poke, poked) = mpsc::sync_channel(1);
+        let folding =
+            std::thread::Builder::new().name("weir-fold".into()).spawn(move || fold(&folder, &poked));
+        match write(&connection, &queue, &durability, gather, &poke) {
+            Ok(()) => {
+                drop(poke);
+                let _ = folding.map(JoinHandle::join);
+                tidy(&connection);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the ledger cannot be written; no more requests are taken");
+                durability.fail(&error.to_string());
+            }
         }
     };
     Ok(std::thread::Builder::new().name("weir-ledger".into()).spawn(work)?)
+}
+
+/// Moves what is in the log into the file, beside the writer, who would otherwise stop for it every few thousand
+/// entries, and everyone who waits with him. What is left when the log has grown long he moves himself; only when all
+/// of it is moved does the log start again from its beginning.
+fn fold(connection: &Connection, poked: &mpsc::Receiver<()>) {
+    while poked.recv().is_ok() {
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())) {
+            tracing::warn!(%error, "the log was not folded into the file");
+        }
+    }
+}
+
+/// One file is easier to carry about than three. What is in the log is safe either way.
+fn tidy(connection: &Connection) {
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())) {
+        tracing::warn!(%error, "the log was not folded into the file");
+    }
 }
 
 struct Gone(Arc<Durability>);
@@ -132,6 +164,7 @@ fn write(
     queue: &Queue,
     durability: &Durability,
     gather: Duration,
+    fold: &mpsc::SyncSender<()>,
 ) -> Result<(), rusqlite::Error> {
     let mut begin = connection.prepare("BEGIN IMMEDIATE")?;
     let mut commit = connection.prepare("COMMIT")?;
@@ -144,6 +177,7 @@ fn write(
         connection.prepare("INSERT OR REPLACE INTO tally (account, seq, state) VALUES (?1, ?2, ?3)")?;
     let mut group = Group::default();
     let mut heads = BTreeMap::new();
+    let mut folded = 0;
     let mut more = true;
     while more {
         more = queue.take(&mut group, gather);
@@ -173,12 +207,13 @@ fn write(
         }
         commit.execute(())?;
         durability.reached(group.mark);
+        if group.mark / FOLD_EVERY > folded {
+            folded = group.mark / FOLD_EVERY;
+            // Full means that it is about to fold anyway.
+            let _ = fold.try_send(());
+        }
         group.jobs.clear();
         group.tallies.clear();
-    }
-    // One file is easier to carry about than three. What is in the log is safe either way.
-    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())) {
-        tracing::warn!(%error, "the log was not folded into the file");
     }
     Ok(())
 }

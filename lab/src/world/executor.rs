@@ -134,8 +134,9 @@ impl World {
         state.tasks_begun += 1;
         let id = state.tasks_begun;
         let bell = Bell::new(id, &self.inner.ready);
-        Arc::clone(&bell).wake();
-        state.tasks.insert(id, Task { future: Some(Box::pin(work)), bell });
+        state.tasks.insert(id, Task { future: Some(Box::pin(work)), bell: Arc::clone(&bell) });
+        drop(state);
+        bell.wake();
         TaskId(id)
     }
 
@@ -202,13 +203,15 @@ impl World {
 
     /// One of those that can go on, by the dice.
     fn pick(&self) -> Option<u64> {
-        let mut ready = lock(&self.inner.ready.0);
-        let count = u64::try_from(ready.len()).unwrap_or(u64::MAX);
+        let count = lock(&self.inner.ready.0).len();
         if count == 0 {
             return None;
         }
-        let at = usize::try_from(lock(&self.inner.state).dice.below(count)).unwrap_or(0);
-        Some(ready.swap_remove(at))
+        // One lock at a time: a waker takes the second without the first.
+        let at = lock(&self.inner.state).dice.below(u64::try_from(count).unwrap_or(u64::MAX));
+        let mut ready = lock(&self.inner.ready.0);
+        let at = usize::try_from(at).unwrap_or(0);
+        (at < ready.len()).then(|| ready.swap_remove(at))
     }
 
     fn poll(&self, task: u64) {

@@ -58,7 +58,8 @@ pub struct Accent {
 }
 
 /// The fields that only OpenAI's own servers know and that change the answer or what is kept of it.
-const OPENAI_ONLY: &[&str] = &["audio", "modalities", "moderation", "verbosity", "web_search_options", "functions", "function_call"];
+const OPENAI_ONLY: &[&str] =
+    &["audio", "modalities", "moderation", "verbosity", "web_search_options", "functions", "function_call"];
 /// Hints for caches and bookkeeping.
 const HINTS: &[&str] = &[
     "store",
@@ -96,7 +97,11 @@ pub const OPENAI: Accent = Accent {
 
 /// What servers other than OpenAI's cannot be told.
 const FOREIGN: Caps = Caps::all().difference(
-    Caps::OPENAI_ONLY.union(Caps::CUSTOM_TOOLS).union(Caps::AUDIO_OUT).union(Caps::WEB_SEARCH).union(Caps::PDF),
+    Caps::OPENAI_ONLY
+        .union(Caps::CUSTOM_TOOLS)
+        .union(Caps::AUDIO_OUT)
+        .union(Caps::WEB_SEARCH)
+        .union(Caps::PDF),
 );
 
 pub const GROQ: Accent = Accent {
@@ -105,11 +110,7 @@ pub const GROQ: Accent = Accent {
     // top_logprobs, messages[].name, and n must be 1" (console.groq.com/docs/openai). The penalties are "not yet
     // supported by any of our models" (API reference).
     expresses: FOREIGN.difference(
-        Caps::LOGPROBS
-            .union(Caps::LOGIT_BIAS)
-            .union(Caps::MANY)
-            .union(Caps::PENALTIES)
-            .union(Caps::AUDIO_IN),
+        Caps::LOGPROBS.union(Caps::LOGIT_BIAS).union(Caps::MANY).union(Caps::PENALTIES).union(Caps::AUDIO_IN),
     ),
     developer: false,
     // Null fields in assistant messages are refused (BerriAI/litellm#5839).

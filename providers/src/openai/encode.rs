@@ -8,7 +8,8 @@ use vocab::{Call, Caps, Card, Chat, Door, Effort, Fault, Format, ToolChoice};
 pub(super) fn call(accent: &Accent, chat: &Chat, door: &Door) -> Result<Call, Fault> {
     let stream = chat.stream && streams(accent, &chat.format, door.card.caps);
     let body = body(accent, chat, door, stream)?;
-    let bytes = serde_json::to_vec(&body).map_err(|e| Fault::Unfit(format!("the request cannot be written: {e}")))?;
+    let bytes =
+        serde_json::to_vec(&body).map_err(|e| Fault::Unfit(format!("the request cannot be written: {e}")))?;
     let uri = if stream { &door.uri_stream } else { &door.uri };
     Ok(Call { uri: uri.clone(), headers: door.headers.clone(), body: bytes.into(), stream })
 }
@@ -55,7 +56,9 @@ fn body(accent: &Accent, chat: &Chat, door: &Door, stream: bool) -> Result<Value
             _ => None,
         };
     }
-    for (field, value) in [("frequency_penalty", chat.frequency_penalty), ("presence_penalty", chat.presence_penalty)] {
+    for (field, value) in
+        [("frequency_penalty", chat.frequency_penalty), ("presence_penalty", chat.presence_penalty)]
+    {
         match value {
             Some(value) if caps.contains(Caps::PENALTIES) => body.insert(field.into(), value.into()),
             Some(value) if value != 0.0 => return Err(no(field, "takes none with this model")),
@@ -157,7 +160,13 @@ fn extra(accent: &Accent, chat: &Chat, caps: Caps) -> Result<Map<String, Value>,
                 Some(tier) if accent.service_tiers.contains(&tier) => {
                     out.insert(field.into(), tier.into());
                 }
-                _ => return Err(unfit(accent.name, field, &format!("has only {}", accent.service_tiers.join(", ")))),
+                _ => {
+                    return Err(unfit(
+                        accent.name,
+                        field,
+                        &format!("has only {}", accent.service_tiers.join(", ")),
+                    ));
+                }
             }
             continue;
         }
@@ -180,13 +189,19 @@ fn tools(accent: &Accent, chat: &Chat, caps: Caps, body: &mut Map<String, Value>
     let tools: Vec<Value> = chat.tools.iter().map(tool).collect();
     body.insert("tools".into(), tools.into());
     let forced = |choice: Value| {
-        if caps.contains(Caps::FORCED_TOOL) { Ok(choice) } else { Err(no("tool_choice", "cannot force a call with this model")) }
+        if caps.contains(Caps::FORCED_TOOL) {
+            Ok(choice)
+        } else {
+            Err(no("tool_choice", "cannot force a call with this model"))
+        }
     };
     let choice = match &chat.tool_choice {
         ToolChoice::Auto => None,
         ToolChoice::None => Some("none".into()),
         ToolChoice::Required => Some(forced("required".into())?),
-        ToolChoice::Function(name) => Some(forced(json!({ "type": "function", "function": { "name": name } }))?),
+        ToolChoice::Function(name) => {
+            Some(forced(json!({ "type": "function", "function": { "name": name } }))?)
+        }
     };
     if let Some(choice) = choice {
         body.insert("tool_choice".into(), choice);
@@ -244,7 +259,12 @@ fn format(accent: &Accent, chat: &Chat, caps: Caps, body: &mut Map<String, Value
 }
 
 /// The effort to ask this model for. None: nothing has to be said.
-pub(super) fn effort_for(accent: &Accent, want: Effort, card: &Card, caps: Caps) -> Result<Option<Effort>, Fault> {
+pub(super) fn effort_for(
+    accent: &Accent,
+    want: Effort,
+    card: &Card,
+    caps: Caps,
+) -> Result<Option<Effort>, Fault> {
     let no = |why: &str| unfit(accent.name, "reasoning_effort", why);
     match want {
         Effort::None if !caps.contains(Caps::REASONING) => Ok(None),
@@ -258,7 +278,13 @@ pub(super) fn effort_for(accent: &Accent, want: Effort, card: &Card, caps: Caps)
     }
 }
 
-fn effort(accent: &Accent, want: Effort, card: &Card, caps: Caps, body: &mut Map<String, Value>) -> Result<(), Fault> {
+fn effort(
+    accent: &Accent,
+    want: Effort,
+    card: &Card,
+    caps: Caps,
+    body: &mut Map<String, Value>,
+) -> Result<(), Fault> {
     let Some(effort) = effort_for(accent, want, card, caps)? else { return Ok(()) };
     match accent.effort_field {
         EffortField::Named => {

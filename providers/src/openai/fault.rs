@@ -100,7 +100,12 @@ fn object(body: &Value) -> Option<Error<'_>> {
     Some(Error { message, kind, code, param: error["param"].as_str() })
 }
 
-fn classify(accent: &Accent, status: u16, error: &Error<'_>, waits: (Option<Duration>, Option<Duration>)) -> Fault {
+fn classify(
+    accent: &Accent,
+    status: u16,
+    error: &Error<'_>,
+    waits: (Option<Duration>, Option<Duration>),
+) -> Fault {
     let message = said(&error.message);
     let lower = error.message.to_lowercase();
     let is = |words: &[&str]| words.contains(&&*error.code) || words.contains(&error.kind);
@@ -143,7 +148,8 @@ fn classify(accent: &Accent, status: u16, error: &Error<'_>, waits: (Option<Dura
         409 | 425 | 429 | 498 | 529 => Fault::Busy { retry_after, message },
         503 if told.is_some() => Fault::Busy { retry_after, message },
         400..=498 => {
-            let code = [&*error.code, error.kind].into_iter().find(|c| !c.is_empty() && c.parse::<u32>().is_err());
+            let code =
+                [&*error.code, error.kind].into_iter().find(|c| !c.is_empty() && c.parse::<u32>().is_err());
             Fault::Rejected { message, param: error.param.map(said), code: code.map(said) }
         }
         200..=299 if error.kind == "invalid_request_error" => {
@@ -154,7 +160,8 @@ fn classify(accent: &Accent, status: u16, error: &Error<'_>, waits: (Option<Dura
     }
 }
 
-const SPENT: &[&str] = &["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"];
+const SPENT: &[&str] =
+    &["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance"];
 const TOO_LONG: &[&str] = &["context_length_exceeded", "exceed_context_size_error"];
 const SAYS_TOO_LONG: &[&str] = &[
     "maximum context length",
@@ -176,8 +183,15 @@ const DENIED: &[&str] = &[
     "unsupported_country_region_territory",
     "account_deactivated",
 ];
-const BUSY: &[&str] =
-    &["rate_limit_exceeded", "capacity_exceeded", "unavailable_error", "overloaded_error", "engine_overloaded", "slow_down"];
-const SAYS_BUSY: &[&str] = &["overloaded", "loading model", "over capacity", "server busy", "maximum pending requests"];
+const BUSY: &[&str] = &[
+    "rate_limit_exceeded",
+    "capacity_exceeded",
+    "unavailable_error",
+    "overloaded_error",
+    "engine_overloaded",
+    "slow_down",
+];
+const SAYS_BUSY: &[&str] =
+    &["overloaded", "loading model", "over capacity", "server busy", "maximum pending requests"];
 const UNFIT: &[&str] = &["unsupported_parameter", "unsupported_value", "not_supported_error"];
 const SAYS_UNFIT: &[&str] = &["does not support", "not supported", "is unsupported", "requires --"];

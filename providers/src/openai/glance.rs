@@ -7,14 +7,41 @@ use super::{OpenAi, scan, usage};
 use crate::{Glance, glance::by_decoding};
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::fmt;
+use std::marker::PhantomData;
 use vocab::{Fault, Finish};
+
+/// An object. (A derived struct would be read from a list as well.)
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
 
 #[derive(Deserialize)]
 struct Reply<'a> {
     #[serde(borrow)]
-    choices: Vec<Choice<'a>>,
+    choices: Vec<Object<Choice<'a>>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
     #[serde(default)]
@@ -34,7 +61,7 @@ struct Choice<'a> {
     #[serde(default)]
     index: u32,
     #[serde(borrow)]
-    message: Message<'a>,
+    message: Object<Message<'a>>,
     #[serde(default)]
     finish_reason: Option<&'a str>,
 }
@@ -58,7 +85,7 @@ struct Message<'a> {
 }
 
 pub(super) fn of(adapter: &OpenAi, body: &Bytes) -> Result<Glance, Fault> {
-    match serde_json::from_slice(body).ok().and_then(|reply| plain(&reply)) {
+    match serde_json::from_slice::<Object<_>>(body).ok().and_then(|reply| plain(&reply.0)) {
         Some(glance) => Ok(glance),
         None => by_decoding(adapter, body),
     }
@@ -71,8 +98,8 @@ fn plain(reply: &Reply<'_>) -> Option<Glance> {
         return None;
     }
     let mut glance = Glance::default();
-    for choice in &reply.choices {
-        let message = &choice.message;
+    for Object(choice) in &reply.choices {
+        let message = &choice.message.0;
         if message.tool_calls.is_some_and(|calls| calls.get() != "[]")
             || message.function_call.is_some()
             || message.audio.is_some()

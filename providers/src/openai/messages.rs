@@ -78,7 +78,11 @@ fn part(accent: &Accent, part: &Part, caps: Caps) -> Result<Value, Fault> {
         Part::Image { source, detail } => {
             refuse(Caps::VISION, "messages.content.image_url", "takes no images with this model")?;
             if matches!(source, Media::Url(url) if !url.starts_with("data:")) {
-                refuse(Caps::IMAGE_URL, "messages.content.image_url.url", "takes images inline only, not by address")?;
+                refuse(
+                    Caps::IMAGE_URL,
+                    "messages.content.image_url.url",
+                    "takes images inline only, not by address",
+                )?;
             }
             let mut image = json!({ "url": data_url_of(source) });
             if let Some(detail) = detail {
@@ -94,7 +98,11 @@ fn part(accent: &Accent, part: &Part, caps: Caps) -> Result<Value, Fault> {
             refuse(Caps::PDF, "messages.content.file", "takes no files with this model")?;
             let mut file = match source {
                 Media::Url(url) if url.contains("://") => {
-                    return Err(unfit(accent.name, "messages.content.file", "takes files inline or by file_id, not by address"));
+                    return Err(unfit(
+                        accent.name,
+                        "messages.content.file",
+                        "takes files inline or by file_id, not by address",
+                    ));
                 }
                 Media::Url(id) if !id.starts_with("data:") => json!({ "file_id": id }),
                 inline => json!({ "file_data": data_url_of(inline) }),

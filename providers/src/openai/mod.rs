@@ -3,8 +3,10 @@
 mod accent;
 mod encode;
 mod fault;
+mod frames;
 mod glance;
 mod messages;
+mod mould;
 mod patch;
 mod read;
 mod scan;
@@ -76,7 +78,12 @@ impl Adapter for OpenAi {
         read::whole(self.0, body, out)
     }
 
-    fn decode_frame(&self, reading: &mut Reading, frame: &Frame<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+    fn decode_frame(
+        &self,
+        reading: &mut Reading,
+        frame: &Frame<'_>,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
         read::frame(self.0, reading, frame, out)
     }
 

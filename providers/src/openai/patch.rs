@@ -146,7 +146,9 @@ fn only_known_fields(accent: &Accent, body: &[u8]) -> bool {
             let mut known = true;
             while let Some(field) = map.next_key::<Cow<'de, str>>()? {
                 let field = &*field;
-                known &= field != "service_tier" && !self.0.drops.contains(&field) && !self.0.refuses.contains(&field);
+                known &= field != "service_tier"
+                    && !self.0.drops.contains(&field)
+                    && !self.0.refuses.contains(&field);
                 map.next_value::<IgnoredAny>()?;
             }
             Ok(known)

@@ -75,7 +75,8 @@ fn chunk(
 ) -> Result<(), Fault> {
     let id = body["id"].as_str().unwrap_or_default();
     let model = body["model"].as_str().unwrap_or_default();
-    if !reading.started && !(id.is_empty() && model.is_empty()) {
+    let named = !id.is_empty() || !model.is_empty();
+    if named && !reading.started {
         reading.started = true;
         out.push(Event::Start { id: id.to_owned(), model: model.to_owned() });
     }
@@ -168,14 +169,17 @@ fn tool(
     let function = if call["custom"].is_object() { &call["custom"] } else { &call["function"] };
     let name = function["name"].as_str().unwrap_or_default();
     let id = call["id"].as_str().unwrap_or_default();
-    let arguments = arguments(if function["input"].is_null() { &function["arguments"] } else { &function["input"] });
+    let arguments =
+        arguments(if function["input"].is_null() { &function["arguments"] } else { &function["input"] });
     let nameless = id.is_empty() && name.is_empty();
 
     let of_choice = || reading.calls.iter().filter(|(c, _)| *c == choice).map(|(_, index)| *index);
     let theirs = match call["index"].as_u64() {
-        Some(index) => u32::try_from(index).map_err(|_| Fault::Garbled(format!("tool call {index} of one answer")))?,
+        Some(index) => {
+            u32::try_from(index).map_err(|_| Fault::Garbled(format!("tool call {index} of one answer")))?
+        }
         // Whole answers have no index, nor have some streams: a name begins the next call, else it is the last one.
-        None if nameless => of_choice().last().unwrap_or(0),
+        None if nameless => of_choice().next_back().unwrap_or(0),
         None => of_choice().max().map_or(0, |index| index.saturating_add(1)),
     };
     let known = of_choice().position(|index| index == theirs);
@@ -189,7 +193,11 @@ fn tool(
             }
             let ours = of_choice().count();
             reading.calls.push((choice, theirs));
-            let id = if id.is_empty() { call_id(&[reply, &choice.to_string(), &ours.to_string()]) } else { id.to_owned() };
+            let id = if id.is_empty() {
+                call_id(&[reply, &choice.to_string(), &ours.to_string()])
+            } else {
+                id.to_owned()
+            };
             let index = u32::try_from(ours).unwrap_or(u32::MAX);
             out.push(Event::ToolStart { choice, index, id, name: name.to_owned(), signature: None });
             ours

@@ -5,10 +5,29 @@
 //! parsed instead.
 
 use memchr::{memchr, memchr2};
+use std::ops::Range;
 
-/// The bytes of text, reasoning, refusal and tool arguments in a `delta` object, which begins at `object` (after its
-/// colon). `begun` knows the indices of the tool calls that may go on.
-pub(super) fn delta_text(object: &[u8], begun: impl Fn(u32) -> bool) -> Option<usize> {
+/// The text of a `delta` object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Text {
+    /// Bytes of text, reasoning, refusal and tool arguments, escapes resolved.
+    pub bytes: usize,
+    /// Where the text stands (between its quotes), if it is one string and no more.
+    pub only: Option<Range<usize>>,
+    strings: usize,
+}
+
+impl Text {
+    fn add(&mut self, inside: Range<usize>) {
+        self.strings += 1;
+        self.only = (self.strings == 1).then_some(inside);
+    }
+}
+
+/// The text in a `delta` object, which begins at `object` (after its colon). `begun` knows the indices of the tool
+/// calls that may go on.
+pub(super) fn delta_text(object: &[u8], begun: impl Fn(u32) -> bool) -> Option<Text> {
+    let mut found = Text::default();
     let mut at = blank(object, 0);
     if *object.get(at)? != b'{' {
         return None;
@@ -18,7 +37,10 @@ pub(super) fn delta_text(object: &[u8], begun: impl Fn(u32) -> bool) -> Option<u
     loop {
         at = blank(object, at);
         match *object.get(at)? {
-            b'}' => return Some(text + if named > 0 { named } else { unnamed }),
+            b'}' => {
+                found.bytes = text + if named > 0 { named } else { unnamed };
+                return Some(found);
+            }
             b',' => at += 1,
             b'"' => {
                 let (key, after) = string(object, at)?;
@@ -37,7 +59,7 @@ pub(super) fn delta_text(object: &[u8], begun: impl Fn(u32) -> bool) -> Option<u
                         continue;
                     }
                     b"tool_calls" if first == b'[' => {
-                        let (bytes, after) = fragments(object, at, &begun)?;
+                        let (bytes, after) = fragments(object, at, &begun, &mut found)?;
                         text += bytes;
                         at = after;
                         continue;
@@ -52,6 +74,7 @@ pub(super) fn delta_text(object: &[u8], begun: impl Fn(u32) -> bool) -> Option<u
                 if first == b'"' {
                     let (value, after) = string(object, at)?;
                     *into += unescaped_len(value)?;
+                    found.add(at + 1..after - 1);
                     at = after;
                 } else {
                     at = null(object, at)?;
@@ -64,7 +87,12 @@ pub(super) fn delta_text(object: &[u8], begun: impl Fn(u32) -> bool) -> Option<u
 
 /// The bytes of arguments in a list of tool call fragments that begin no call: each has an index that is known and a
 /// function with nothing but arguments. Says where the list is over.
-fn fragments(object: &[u8], open: usize, begun: impl Fn(u32) -> bool) -> Option<(usize, usize)> {
+fn fragments(
+    object: &[u8],
+    open: usize,
+    begun: impl Fn(u32) -> bool,
+    found: &mut Text,
+) -> Option<(usize, usize)> {
     let (mut at, mut depth, mut bytes) = (open + 1, 0_u8, 0);
     let mut known = false;
     loop {
@@ -94,6 +122,7 @@ fn fragments(object: &[u8], open: usize, begun: impl Fn(u32) -> bool) -> Option<
                     (b"arguments", b'"', 2) => {
                         let (value, after) = string(object, at)?;
                         bytes += unescaped_len(value)?;
+                        found.add(at + 1..after - 1);
                         at = after;
                     }
                     (_, b'n', _) => at = null(object, at)?,
@@ -119,7 +148,7 @@ fn blank(object: &[u8], mut at: usize) -> usize {
 }
 
 /// The inside of the string that begins at `at`, and where it is over.
-fn string(object: &[u8], at: usize) -> Option<(&[u8], usize)> {
+pub(super) fn string(object: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let start = at + 1;
     let mut from = start;
     loop {
@@ -184,8 +213,14 @@ mod tests {
             ("{}", Some(0)),
             (r#"{"tool_calls":[]}"#, Some(0)),
             (r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"a"}}]}"#, Some(3)),
-            (r#"{"tool_calls":[{"index":0,"function":{"arguments":"a"}}, {"function":{"arguments":"bc"},"index":1}]}"#, Some(3)),
-            (r#"{"tool_calls":[{"index":0,"id":null,"type":"function","function":{"name":null,"arguments":"a"}}]}"#, Some(1)),
+            (
+                r#"{"tool_calls":[{"index":0,"function":{"arguments":"a"}}, {"function":{"arguments":"bc"},"index":1}]}"#,
+                Some(3),
+            ),
+            (
+                r#"{"tool_calls":[{"index":0,"id":null,"type":"function","function":{"name":null,"arguments":"a"}}]}"#,
+                Some(1),
+            ),
             (r#"{"tool_calls":[{"index":2,"function":{"arguments":"a"}}]}"#, None),
             (r#"{"tool_calls":[{"function":{"arguments":"a"}}]}"#, None),
             (r#"{"tool_calls":[{"index":0,"id":"c","function":{"arguments":"a"}}]}"#, None),
@@ -194,7 +229,7 @@ mod tests {
             (r#"{"content":"x"#, None),
             ("", None),
         ] {
-            assert_eq!(delta_text(delta.as_bytes(), |i| i < 2), want, "{delta}");
+            assert_eq!(delta_text(delta.as_bytes(), |i| i < 2).map(|t| t.bytes), want, "{delta}");
         }
     }
 
@@ -202,7 +237,10 @@ mod tests {
         #[test]
         fn any_string_measures_as_long_as_it_is(text in any::<String>()) {
             let json = serde_json::json!({ "content": text }).to_string();
-            prop_assert_eq!(delta_text(json.as_bytes(), |_| false), Some(text.len()));
+            let found = delta_text(json.as_bytes(), |_| false).unwrap();
+            prop_assert_eq!(found.bytes, text.len());
+            let inside = &json[found.only.unwrap()];
+            prop_assert_eq!(serde_json::from_str::<String>(&format!("\"{inside}\"")).unwrap(), text);
         }
 
         #[test]

@@ -10,10 +10,15 @@ const ACCENTS: [&Accent; 6] = [&OPENAI, &GROQ, &LOCAL_LLAMACPP, &OLLAMA, &VLLM, 
 
 /// What one frame of a made-up stream says.
 fn piece() -> impl Strategy<Value = String> {
-    let text = prop_oneof![Just(String::new()), ".{0,20}", Just("\"usage\":{\"error\":\"finish_reason\"".to_owned())];
+    let text = prop_oneof![
+        Just(String::new()),
+        ".{0,20}",
+        Just("\"usage\":{\"error\":\"finish_reason\"".to_owned())
+    ];
     let frame = |value: Value| format!("data: {value}\n\n");
     let delta = move |delta: Value| json!({ "id": "c1", "choices": [{ "index": 0, "delta": delta, "finish_reason": null }] });
-    let usage = (0u64..100, 0u64..100).prop_map(|(p, c)| json!({ "prompt_tokens": p, "completion_tokens": c }));
+    let usage =
+        (0u64..100, 0u64..100).prop_map(|(p, c)| json!({ "prompt_tokens": p, "completion_tokens": c }));
     prop_oneof![
         4 => text.clone().prop_map(move |t| frame(delta(json!({ "content": t })))),
         2 => (text.clone(), text.clone()).prop_map(move |(t, r)| frame(delta(json!({ "reasoning": t, "refusal": r, "role": "x" })))),
@@ -43,12 +48,14 @@ struct Told {
 }
 
 fn parsed(accent: &'static Accent, bytes: &[u8]) -> Told {
-    let (mut sse, mut reading, mut events, mut told) = (Sse::new(), Reading::default(), vec![], Told::default());
+    let (mut sse, mut reading, mut events, mut told) =
+        (Sse::new(), Reading::default(), vec![], Told::default());
     sse.feed(Bytes::copy_from_slice(bytes));
     while told.fault.is_none() {
         match sse.take() {
             Ok(Some(frame)) => {
-                told.fault = OpenAi(accent).decode_frame(&mut reading, &frame, &mut events).err().map(|f| f.name());
+                told.fault =
+                    OpenAi(accent).decode_frame(&mut reading, &frame, &mut events).err().map(|f| f.name());
             }
             Ok(None) => break,
             Err(fault) => told.fault = Some(fault.name()),
@@ -60,7 +67,9 @@ fn parsed(accent: &'static Accent, bytes: &[u8]) -> Told {
             Event::Usage(usage) => told.usage = Some(*usage),
             Event::Finish { .. } => told.finished = true,
             Event::End => told.done = true,
-            Event::Text { text, .. } | Event::Reasoning { text, .. } | Event::Refusal { text, .. } => told.text_bytes += text.len(),
+            Event::Text { text, .. } | Event::Reasoning { text, .. } | Event::Refusal { text, .. } => {
+                told.text_bytes += text.len()
+            }
             Event::ToolArgs { fragment, .. } => told.text_bytes += fragment.len(),
             _ => {}
         }
@@ -165,9 +174,34 @@ proptest! {
 
 /// Words of this dialect and of Workers AI, to be put in the wrong places.
 const WORDS: &[&str] = &[
-    "choices", "delta", "message", "content", "tool_calls", "function", "index", "id", "name", "arguments", "usage",
-    "prompt_tokens", "completion_tokens", "prompt_tokens_details", "cached_tokens", "error", "code", "type", "stop",
-    "finish_reason", "x_groq", "response", "result", "errors", "success", "logprobs", "usage_breakdown", "models",
+    "choices",
+    "delta",
+    "message",
+    "content",
+    "tool_calls",
+    "function",
+    "index",
+    "id",
+    "name",
+    "arguments",
+    "usage",
+    "prompt_tokens",
+    "completion_tokens",
+    "prompt_tokens_details",
+    "cached_tokens",
+    "error",
+    "code",
+    "type",
+    "stop",
+    "finish_reason",
+    "x_groq",
+    "response",
+    "result",
+    "errors",
+    "success",
+    "logprobs",
+    "usage_breakdown",
+    "models",
 ];
 
 fn survive(bytes: &[u8], status: u16) {
@@ -189,9 +223,18 @@ fn survive(bytes: &[u8], status: u16) {
         let mut watch = Watch::new(accent, true);
         let mut out = vec![];
         let _ = watch.pass(Bytes::copy_from_slice(bytes), &mut out);
-        let _ = watch.pass(Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n"), &mut out);
+        let _ = watch
+            .pass(Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n"), &mut out);
         let _ = watch.pass(Bytes::copy_from_slice(bytes), &mut out);
         let _ = watch.end(&mut out);
+    }
+}
+
+#[test]
+fn a_list_is_no_answer() {
+    for body in ["[[]]", r#"{"choices":[[0,{"content":"x"}]]}"#] {
+        let body = Bytes::from(body);
+        assert_eq!(OpenAi(&OPENAI).glance(&body), crate::glance::by_decoding(&OpenAi(&OPENAI), &body));
     }
 }
 
@@ -234,13 +277,17 @@ fn a_giant_frame_passes_in_fixed_memory_and_still_tells_its_usage() {
 #[test]
 fn who_may_end_without_an_end_mark() {
     let stream = b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
-    for (accent, whole) in [(&OPENAI, false), (&GROQ, false), (&OLLAMA, true), (&VLLM, true), (&COMPATIBLE, true)] {
+    for (accent, whole) in
+        [(&OPENAI, false), (&GROQ, false), (&OLLAMA, true), (&VLLM, true), (&COMPATIBLE, true)]
+    {
         let mut watch = Watch::new(accent, false);
         watch.pass(Bytes::from_static(stream), &mut vec![]).unwrap();
         assert_eq!(watch.end(&mut vec![]).is_ok(), whole, "{}", accent.name);
     }
     let mut watch = Watch::new(&OLLAMA, false);
-    watch.pass(Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"), &mut vec![]).unwrap();
+    watch
+        .pass(Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"), &mut vec![])
+        .unwrap();
     assert_eq!(watch.end(&mut vec![]).unwrap_err().name(), "cut", "nor a finish reason");
 }
 

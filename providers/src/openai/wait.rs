@@ -10,13 +10,17 @@ const WAIT_MAX: Duration = Duration::from_secs(86_400);
 /// In the order of the official SDK: `retry-after-ms`, then `Retry-After` (seconds or a date). Then what is left: the
 /// rate-limit reset of what is used up, and the sentence "try again in 7.66s".
 pub(super) fn wait(headers: &HeaderMap, message: &str, now: Instant) -> Option<Duration> {
-    explicit(headers, now).or_else(|| reset(headers)).or_else(|| sentence(message)).filter(|wait| *wait <= WAIT_MAX)
+    explicit(headers, now)
+        .or_else(|| reset(headers))
+        .or_else(|| sentence(message))
+        .filter(|wait| *wait <= WAIT_MAX)
 }
 
 /// What the retry headers alone say.
 pub(super) fn explicit(headers: &HeaderMap, now: Instant) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let millis = text("retry-after-ms").and_then(|t| t.parse::<f64>().ok()).and_then(|ms| seconds(ms / 1_000.0));
+    let millis =
+        text("retry-after-ms").and_then(|t| t.parse::<f64>().ok()).and_then(|ms| seconds(ms / 1_000.0));
     let after = || {
         let value = text("retry-after")?;
         value.parse::<f64>().ok().map_or_else(|| date(value).map(|at| at.since(now)), seconds)
@@ -37,7 +41,11 @@ fn reset(headers: &HeaderMap) -> Option<Duration> {
         Some((spent, wait))
     });
     let all = || all.into_iter().flatten();
-    all().filter(|(spent, _)| *spent).map(|(_, wait)| wait).max().or_else(|| all().map(|(_, wait)| wait).min())
+    all()
+        .filter(|(spent, _)| *spent)
+        .map(|(_, wait)| wait)
+        .max()
+        .or_else(|| all().map(|(_, wait)| wait).min())
 }
 
 fn sentence(message: &str) -> Option<Duration> {

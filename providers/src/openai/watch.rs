@@ -5,8 +5,11 @@
 //! that holds a usage, an error, a finish reason or anything out of the ordinary. The others are told by a search for
 //! those words; a quoted word cannot stand within a JSON string, where its quotes would be escaped. What is parsed goes
 //! through the same function as everywhere else ([`decode_frame`](crate::Adapter::decode_frame)), so that the verdicts
-//! agree. A server that writes its field names with escapes would get past the search; none does.
+//! agree. Of those that are not parsed most differ from the one before in nothing but their text, and are told by that
+//! ([`Mould`]). A server that writes its field names with escapes would get past the search; none does.
 
+use super::frames::{frame_end, grow};
+use super::mould::Mould;
 use super::{Accent, OpenAi, scan, usage};
 use crate::{Adapter, Reading, Sse};
 use bytes::Bytes;
@@ -28,6 +31,7 @@ pub struct Watch {
     adapter: OpenAi,
     drop_usage: bool,
     words: Words,
+    mould: Mould,
     /// A frame that is not whole yet.
     held: Vec<u8>,
     /// The frame under way is too large to keep back: its last bytes, and how many were passed on.
@@ -68,6 +72,7 @@ impl Watch {
         Self {
             adapter: OpenAi(accent),
             drop_usage,
+            mould: Mould::default(),
             words: Words { telling, delta: memmem::Finder::new("\"delta\"") },
             held: Vec::new(),
             giant: None,
@@ -186,8 +191,16 @@ impl Watch {
         if let Some(next) = chunk.get(at) {
             at += usize::from(std::mem::take(&mut self.after_cr) && *next == b'\n');
         }
-        while let Some((line, end)) = chunk.get(at..).and_then(frame_end) {
-            let frame = chunk.get(at..at + end).unwrap_or_default();
+        loop {
+            let rest = chunk.get(at..).unwrap_or_default();
+            if let Some((end, text)) = self.mould.fits(rest) {
+                self.text_bytes = self.text_bytes.saturating_add(text);
+                saw |= text > 0;
+                at += end;
+                continue;
+            }
+            let Some((line, end)) = frame_end(rest) else { break };
+            let frame = rest.get(..end).unwrap_or_default();
             self.after_cr = frame.ends_with(b"\r");
             match self.inspect(frame, line) {
                 Ok(Verdict::Pass(content)) => saw |= content,
@@ -270,7 +283,8 @@ impl Watch {
     fn giant_ends(&mut self, tail: &[u8], size: usize) {
         self.text_bytes = self.text_bytes.saturating_add(size);
         let [usage, _, finish] = &self.words.telling;
-        let value = |at: usize| tail.get(at..)?.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        let value =
+            |at: usize| tail.get(at..)?.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
         for at in usage.find_iter(tail) {
             let object = value(at + usage.needle().len()).unwrap_or_default();
             let object = serde_json::Deserializer::from_slice(object).into_iter::<Value>().next();
@@ -281,7 +295,9 @@ impl Watch {
                 self.reading.usage = used;
             }
         }
-        let ended = |at: usize| value(at + finish.needle().len()).is_some_and(|v| v.starts_with(b"\"") && !v.starts_with(b"\"\""));
+        let ended = |at: usize| {
+            value(at + finish.needle().len()).is_some_and(|v| v.starts_with(b"\"") && !v.starts_with(b"\"\""))
+        };
         self.finished |= finish.find_iter(tail).any(ended);
     }
 
@@ -292,16 +308,19 @@ impl Watch {
             && rest.iter().all(|b| matches!(b, b'\n' | b'\r'))
             && let Some(text) = self.ordinary(line)
         {
-            self.text_bytes = self.text_bytes.saturating_add(text);
-            return Ok(Verdict::Pass(text > 0));
+            self.text_bytes = self.text_bytes.saturating_add(text.bytes);
+            if let Some(inside) = text.only {
+                self.mould.take(frame, inside);
+            }
+            return Ok(Verdict::Pass(text.bytes > 0));
         }
         self.parse(frame)
     }
 
-    /// The bytes of text in a frame that tells nothing else; None for any other.
-    fn ordinary(&self, line: &[u8]) -> Option<usize> {
+    /// The text of a frame that tells nothing else, and where in the line it stands; None for any other.
+    fn ordinary(&self, line: &[u8]) -> Option<scan::Text> {
         if line.first() == Some(&b':') {
-            return Some(0);
+            return Some(scan::Text::default());
         }
         let json = line.strip_prefix(b"data:")?;
         let json = json.strip_prefix(b" ").unwrap_or(json);
@@ -316,12 +335,20 @@ impl Watch {
             }
         }
         let begun = |index: u32| self.reading.calls.iter().any(|(_, i)| *i == index);
-        let mut text = 0_usize;
+        let mut all: Option<scan::Text> = None;
         for at in self.words.delta.find_iter(json) {
-            let value = json.get(at + self.words.delta.needle().len()..)?.trim_ascii_start().strip_prefix(b":")?;
-            text = text.saturating_add(scan::delta_text(value, begun)?);
+            let value =
+                json.get(at + self.words.delta.needle().len()..)?.trim_ascii_start().strip_prefix(b":")?;
+            let mut text = scan::delta_text(value, begun)?;
+            let before = line.len() - value.len();
+            text.only = text.only.map(|only| only.start + before..only.end + before);
+            if let Some(other) = all {
+                text.bytes = text.bytes.saturating_add(other.bytes);
+                text.only = None;
+            }
+            all = Some(text);
         }
-        Some(text)
+        Some(all.unwrap_or_default())
     }
 
     /// The long way.
@@ -346,7 +373,9 @@ impl Watch {
                     }
                 }
                 match event {
-                    Event::Text { text, .. } | Event::Reasoning { text, .. } | Event::Refusal { text, .. } => {
+                    Event::Text { text, .. }
+                    | Event::Reasoning { text, .. }
+                    | Event::Refusal { text, .. } => {
                         self.text_bytes = self.text_bytes.saturating_add(text.len());
                     }
                     Event::ToolArgs { fragment, .. } => {
@@ -386,39 +415,4 @@ fn is_null(after: &[u8]) -> bool {
             .trim_ascii_start()
             .strip_prefix(b":")
             .is_some_and(|value| value.trim_ascii_start().starts_with(b"null"))
-}
-
-/// The end of the first line in `bytes`, and the end of the frame that begins with it (after its blank line). A CR
-/// that ends the bytes ends the frame, though an LF may follow that belongs to it.
-fn frame_end(bytes: &[u8]) -> Option<(usize, usize)> {
-    let first = memchr2(b'\n', b'\r', bytes)?;
-    let mut line = first;
-    loop {
-        let crlf = bytes.get(line) == Some(&b'\r') && bytes.get(line + 1) == Some(&b'\n');
-        let next = line + if crlf { 2 } else { 1 };
-        match bytes.get(next)? {
-            b'\n' => return Some((first, next + 1)),
-            b'\r' if bytes.get(next + 1) == Some(&b'\n') => return Some((first, next + 2)),
-            b'\r' => return Some((first, next + 1)),
-            _ => line = next + memchr2(b'\n', b'\r', bytes.get(next..)?)?,
-        }
-    }
-}
-
-/// Moves bytes of the chunk to `frame`, line by line, until it is whole (true) or the chunk used up. Says how many.
-fn grow(frame: &mut Vec<u8>, chunk: &[u8]) -> (usize, bool) {
-    let mut taken = 0;
-    loop {
-        let rest = chunk.get(taken..).unwrap_or_default();
-        let end = memchr2(b'\n', b'\r', rest).map(|at| at + 1);
-        frame.extend_from_slice(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default());
-        taken += end.unwrap_or(rest.len());
-        if end.is_none() {
-            return (taken, false);
-        }
-        // Only line ends at the seam can make the frame whole: what lies before was looked at.
-        if frame.get(frame.len().saturating_sub(3)..).is_some_and(|seam| frame_end(seam).is_some()) {
-            return (taken, true);
-        }
-    }
 }

@@ -16,7 +16,8 @@ pub(super) fn call(chat: &Chat, door: &Door, expresses: Caps) -> Result<Call, Fa
     let stream = chat.stream && matches!(chat.format, Format::Text);
     let caps = door.card.caps & expresses;
     let body = body(chat, door, caps, stream)?;
-    let bytes = serde_json::to_vec(&body).map_err(|e| Fault::Unfit(format!("the request cannot be written: {e}")))?;
+    let bytes =
+        serde_json::to_vec(&body).map_err(|e| Fault::Unfit(format!("the request cannot be written: {e}")))?;
     let uri = if stream { &door.uri_stream } else { &door.uri };
     Ok(Call { uri: uri.clone(), headers: door.headers.clone(), body: bytes.into(), stream })
 }
@@ -48,7 +49,9 @@ fn body(chat: &Chat, door: &Door, caps: Caps, stream: bool) -> Result<Value, Fau
             _ => None,
         };
     }
-    for (field, value) in [("frequency_penalty", chat.frequency_penalty), ("presence_penalty", chat.presence_penalty)] {
+    for (field, value) in
+        [("frequency_penalty", chat.frequency_penalty), ("presence_penalty", chat.presence_penalty)]
+    {
         match value {
             Some(value) if caps.contains(Caps::PENALTIES) => body.insert(field.into(), value.into()),
             Some(value) if value != 0.0 => return Err(no(field, "takes none with this model")),

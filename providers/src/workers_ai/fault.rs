@@ -70,7 +70,9 @@ fn error(body: &Value) -> Option<(Option<u64>, String)> {
         None => &body["error"],
     };
     if let Some(text) = error.as_str() {
-        return Some(numbered(text).map_or_else(|| (None, text.to_owned()), |(c, m)| (Some(c), m.to_owned())));
+        return Some(
+            numbered(text).map_or_else(|| (None, text.to_owned()), |(c, m)| (Some(c), m.to_owned())),
+        );
     }
     let message = error["message"].as_str()?;
     let code = error["code"].as_u64().or_else(|| error["code"].as_str()?.parse().ok());
@@ -80,11 +82,20 @@ fn error(body: &Value) -> Option<(Option<u64>, String)> {
     })
 }
 
-fn classify(code: Option<u64>, status: u16, message: &str, wait: Option<Duration>, now: Option<Instant>) -> Fault {
+fn classify(
+    code: Option<u64>,
+    status: u16,
+    message: &str,
+    wait: Option<Duration>,
+    now: Option<Instant>,
+) -> Fault {
     let lower = message.to_lowercase();
     let message = said(&code.map_or_else(|| message.to_owned(), |code| format!("{code}: {message}")));
     let rejected = |message| Fault::Rejected { message, param: None, code: code.map(|c| c.to_string()) };
-    if ["context window", "context length", "maximum context", "too many tokens"].iter().any(|w| lower.contains(w)) {
+    if ["context window", "context length", "maximum context", "too many tokens"]
+        .iter()
+        .any(|w| lower.contains(w))
+    {
         return Fault::TooLong(message);
     }
     match code {

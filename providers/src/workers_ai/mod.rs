@@ -71,7 +71,12 @@ impl Adapter for WorkersAi {
         read::whole(body, out)
     }
 
-    fn decode_frame(&self, reading: &mut Reading, frame: &Frame<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+    fn decode_frame(
+        &self,
+        reading: &mut Reading,
+        frame: &Frame<'_>,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
         read::frame(reading, frame, out)
     }
 

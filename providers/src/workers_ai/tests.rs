@@ -8,7 +8,10 @@ fn what_a_binding_throws_is_read_by_its_number() {
         ("3040: Capacity temporarily exceeded, please try again.", "busy"),
         ("AiError: 3040: Capacity temporarily exceeded", "busy"),
         ("AiError: AiError: 5007: No such model @cf/x/y or task", "gone"),
-        ("InferenceUpstreamError: AiError: 3036: you have used up your daily free allocation of 10,000 neurons", "spent"),
+        (
+            "InferenceUpstreamError: AiError: 3036: you have used up your daily free allocation of 10,000 neurons",
+            "spent",
+        ),
         ("5023: JSON Schema mode is not supported with stream mode.", "unfit"),
         ("5016: Account not allowed", "denied"),
         ("3006: Request is too large", "too_long"),
@@ -25,10 +28,14 @@ fn what_a_binding_throws_is_read_by_its_number() {
 
 #[test]
 fn the_daily_allocation_comes_back_at_midnight() {
-    let body = br#"{"success":false,"errors":[{"code":3036,"message":"daily free allocation used"}],"result":null}"#;
+    let body =
+        br#"{"success":false,"errors":[{"code":3036,"message":"daily free allocation used"}],"result":null}"#;
     let evening = Instant::parse_date("2026-11-21").unwrap().after(Duration::from_secs(23 * 3_600));
     let fault = WorkersAi.fault(429, &HeaderMap::new(), body, evening);
-    assert!(matches!(fault, Fault::Spent { retry_after: Some(wait), .. } if wait == Duration::from_secs(3_600)), "{fault:?}");
+    assert!(
+        matches!(fault, Fault::Spent { retry_after: Some(wait), .. } if wait == Duration::from_secs(3_600)),
+        "{fault:?}"
+    );
 }
 
 #[test]

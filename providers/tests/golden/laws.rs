@@ -23,7 +23,9 @@ pub fn chop(adapter: &dyn Adapter, bytes: &[u8], should: &Heard) -> Result<(), S
         let is = decode_stream(adapter, &pieces);
         if is != *should {
             let sizes: Vec<_> = pieces.iter().take(4).map(|p| p.len()).collect();
-            return Err(format!("law of chopping: cut into {sizes:?}… it gives\n{is:?}\nrather than\n{should:?}"));
+            return Err(format!(
+                "law of chopping: cut into {sizes:?}… it gives\n{is:?}\nrather than\n{should:?}"
+            ));
         }
     }
     Ok(())
@@ -68,7 +70,9 @@ fn total(heard: &Heard) -> (BTreeMap<u32, Choice>, Option<Usage>) {
             Event::Text { choice, text, .. } => choices.entry(*choice).or_default().text += text,
             Event::Reasoning { choice, text } => choices.entry(*choice).or_default().reasoning += text,
             Event::Refusal { choice, text } => choices.entry(*choice).or_default().refusal += text,
-            Event::Signature { choice, signature } => choices.entry(*choice).or_default().signature += signature,
+            Event::Signature { choice, signature } => {
+                choices.entry(*choice).or_default().signature += signature
+            }
             Event::ToolStart { choice, index, id, name, .. } => {
                 let calls = &mut choices.entry(*choice).or_default().calls;
                 calls.insert(*index, (id.clone(), name.clone(), String::new()));
@@ -101,7 +105,11 @@ pub fn glance(adapter: &dyn Adapter, body: &[u8], heard: &Heard) -> Result<(), S
         Some(fault) => Err(fault.clone()),
         None => Ok(seen(heard)),
     };
-    if glance == should { Ok(()) } else { Err(format!("law of the glance: {glance:?} rather than {should:?}")) }
+    if glance == should {
+        Ok(())
+    } else {
+        Err(format!("law of the glance: {glance:?} rather than {should:?}"))
+    }
 }
 
 fn seen(heard: &Heard) -> Glance {
@@ -161,10 +169,17 @@ pub fn watch(accent: &'static Accent, adapter: &dyn Adapter, bytes: &[u8]) -> Re
             return error("another verdict on the finish");
         }
         if watch.text_bytes() != text_bytes(&parsed) {
-            return error(&format!("{} bytes of text rather than {}", watch.text_bytes(), text_bytes(&parsed)));
+            return error(&format!(
+                "{} bytes of text rather than {}",
+                watch.text_bytes(),
+                text_bytes(&parsed)
+            ));
         }
         let lenient = matches!(parsed.fault, Some(Fault::Cut(_))) && watch.finished();
-        if fault != parsed.fault && !lenient && fault.as_ref().map(Fault::name) != parsed.fault.as_ref().map(Fault::name) {
+        if fault != parsed.fault
+            && !lenient
+            && fault.as_ref().map(Fault::name) != parsed.fault.as_ref().map(Fault::name)
+        {
             return error(&format!("fault {fault:?} rather than {:?}", parsed.fault));
         }
     }

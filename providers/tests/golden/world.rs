@@ -121,7 +121,10 @@ pub fn read_fault(one: &Value) -> Result<(u16, HeaderMap, Vec<u8>, Instant), Str
     let mut headers = HeaderMap::new();
     for (name, value) in one["headers"].as_object().into_iter().flatten() {
         let name = HeaderName::try_from(name).map_err(|e| e.to_string())?;
-        headers.insert(name, HeaderValue::from_str(value.as_str().unwrap_or_default()).map_err(|e| e.to_string())?);
+        headers.insert(
+            name,
+            HeaderValue::from_str(value.as_str().unwrap_or_default()).map_err(|e| e.to_string())?,
+        );
     }
     let body = match &one["body"] {
         Value::String(text) => text.clone().into_bytes(),
@@ -160,7 +163,9 @@ pub fn raw_chat(text: &str, case: &Case) -> RawChat {
         start: text.find('{').expect("an object") + 1,
     };
     let stricter = |m: &Value| {
-        m.get("name").is_some() || m["role"] == "developer" || m.as_object().is_some_and(|m| m.values().any(Value::is_null))
+        m.get("name").is_some()
+            || m["role"] == "developer"
+            || m.as_object().is_some_and(|m| m.values().any(Value::is_null))
     };
     let untidy = tree["messages"].as_array().is_some_and(|all| all.iter().any(stricter));
     let mut needs = Caps::empty();

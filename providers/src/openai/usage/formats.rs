@@ -20,7 +20,9 @@ pub fn read(format: &str, usage: &Value, model: &str) -> Option<Usage> {
             .or_else(|| requested(usage)),
         "request-derived" => requested(usage),
         "elevenlabs.header" => requested(usage).or_else(|| elevenlabs(usage, model)),
-        "deepgram.header" => requested(usage).or_else(|| characters(&usage["response_headers"]["dg-char-count"])),
+        "deepgram.header" => {
+            requested(usage).or_else(|| characters(&usage["response_headers"]["dg-char-count"]))
+        }
         _ => None,
     }
 }

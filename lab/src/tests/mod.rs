@@ -1,0 +1,8 @@
+mod client;
+mod refusals;
+#[cfg(feature = "serve")]
+mod serving;
+mod speech;
+mod troubles;
+
+pub(crate) use client::{EVERYONE, Heard, Say, frames, hear, lab};

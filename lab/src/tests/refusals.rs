@@ -1,0 +1,146 @@
+//! What each provider refuses, in its own words.
+
+use super::{Say, lab};
+use serde_json::{Value, json};
+use vocab::Dialect;
+
+fn refusal(say: &Say) -> (u16, Value) {
+    let script = say.play(&lab());
+    (script.status, serde_json::from_slice(&script.body()).unwrap_or_default())
+}
+
+#[test]
+fn keys_and_models_are_checked() {
+    let code = |body: &Value, dialect| match dialect {
+        Dialect::OpenaiChat => body["error"]["code"].clone(),
+        Dialect::Gemini => body["error"]["status"].clone(),
+        Dialect::Anthropic => body["error"]["type"].clone(),
+        Dialect::WorkersAi => body["errors"][0]["code"].clone(),
+    };
+    for (provider, model, no_key, no_model) in [
+        ("openai", "gpt-lab-mini", (401, json!(null)), (404, json!("model_not_found"))),
+        ("groq", "openai/gpt-oss-lab", (401, json!(null)), (404, json!("model_not_found"))),
+        ("gemini", "gemini-lab-flash", (403, json!("PERMISSION_DENIED")), (404, json!("NOT_FOUND"))),
+        ("anthropic", "claude-lab", (401, json!("authentication_error")), (404, json!("not_found_error"))),
+        ("workers", "@cf/lab/llama-native", (401, json!(10000)), (400, json!(5007))),
+    ] {
+        let mut say = Say::to(provider, model, "Hello");
+        let dialect = say.dialect();
+        say.key = None;
+        let (status, body) = refusal(&say);
+        assert_eq!((status, code(&body, dialect)), no_key, "{provider}");
+        let mut say = Say::to(provider, "no-such-model", "Hello");
+        say.key = Some("k");
+        let (status, body) = refusal(&say);
+        assert_eq!((status, code(&body, dialect)), no_model, "{provider}");
+    }
+    let mut local = Say::to("ollama", "qwen-lab:8b", "Hello");
+    local.key = None;
+    assert_eq!(refusal(&local).0, 200);
+}
+
+#[test]
+fn requests_are_read_strictly() {
+    let openai = || Say::to("openai", "gpt-lab-mini", "Hello");
+    let think = || Say::to("openai", "gpt-lab-think", "Hello");
+    let groq = || Say::to("groq", "openai/gpt-oss-lab", "Hello");
+    let gemini = || Say::to("gemini", "gemini-lab-flash", "Hello");
+    let claude = || Say::to("anthropic", "claude-lab", "Hello");
+    let native = || Say::to("workers", "@cf/lab/llama-native", "Hello");
+    let open_call = json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": null, "tool_calls": [
+        {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}]);
+    let function = json!([{"role": "user", "parts": [{"text": "x"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {}}}]}]);
+    let schema = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}});
+    let mut no_limit = claude();
+    no_limit.body.as_object_mut().unwrap().remove("max_tokens");
+    let cases = [
+        (openai().with("messages", json!([])), "empty array"),
+        (openai().with("colour", json!("red")), "Unrecognized request argument supplied: colour"),
+        (openai().with("temperature", json!(3)), "temperature"),
+        (openai().with("stream_options", json!({})), "stream_options"),
+        (openai().with("messages", open_call.clone()), "must be followed by tool messages"),
+        (openai().with("messages", json!([{"role": "tool", "tool_call_id": "c", "content": "x"}])), "preceeding"),
+        (openai().with("messages", json!([{"role": "user", "content": null}])), "content"),
+        (openai().with("response_format", json!({"type": "json_object"})), "must contain the word 'json'"),
+        (openai().with("tool_choice", json!("auto")), "tool_choice"),
+        (openai().with("max_tokens", json!(1_000_000)), "too large"),
+        (openai().with("reasoning_effort", json!("high")), "reasoning_effort"),
+        (think().with("max_tokens", json!(100)), "max_completion_tokens"),
+        (think().with("temperature", json!(0.5)), "temperature"),
+        (think().with("reasoning_effort", json!("xhigh")), "Supported values"),
+        (groq().with("logprobs", json!(true)), "unsupported"),
+        (groq().with("n", json!(2)), "at most 1"),
+        (groq().with("messages", json!([{"role": "user", "content": "x", "name": "me"}])), "property 'name' is unsupported"),
+        (groq().with("messages", json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "tool_calls": null}])), "must not be null"),
+        (groq().streamed().with("response_format", schema.clone()), "does not support streaming"),
+        (groq().with("reasoning_format", json!("parsed")).with("include_reasoning", json!(true)), "reasoning_format"),
+        (gemini().with("contents", json!([])), "contents is not specified"),
+        (gemini().with("contents", function), "thought_signature"),
+        (gemini().with("colour", json!(1)), "Unknown name \"colour\""),
+        (gemini().with("contents", json!([{"role": "user", "parts": [{"text": ""}]}])), "empty text"),
+        (gemini().with("tools", json!([{"functionDeclarations": [{"name": "f", "parameters": {"type": "object", "additionalProperties": false}}]}])), "additionalProperties"),
+        (gemini().with("generationConfig", json!({"thinkingConfig": {"thinkingLevel": "LOW", "thinkingBudget": 5}})), "only set one"),
+        (no_limit, "max_tokens: Field required"),
+        (claude().with("messages", json!([{"role": "system", "content": "x"}])), "Unexpected role"),
+        (claude().with("messages", json!([{"role": "assistant", "content": "x"}])), "first message"),
+        (claude().with("messages", json!([{"role": "user", "content": [{"type": "text", "text": ""}]}])), "non-empty"),
+        (claude().with("messages", json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}])), "prefill"),
+        (claude().with("messages", json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]}, {"role": "user", "content": "y"}])), "without `tool_result`"),
+        (claude().with("thinking", json!({"type": "enabled", "budget_tokens": 5})), "1024"),
+        (claude().with("n", json!(2)), "Extra inputs"),
+        (claude().with("temperature", json!(1.5)), "temperature"),
+        (native().with("messages", json!([{"role": "assistant", "content": null}])), "null"),
+        (native().with("response_format", schema.clone()), "json_schema"),
+        (native().streamed().with("response_format", json!({"type": "json_schema", "json_schema": {"type": "object"}})), "not supported with stream"),
+    ];
+    for (say, words) in cases {
+        let (status, body) = refusal(&say);
+        assert_eq!(status, 400, "{}: {body}", say.body);
+        assert!(body.to_string().contains(&words.replace('"', "\\\"")), "expected {words:?} in {body}");
+    }
+}
+
+#[test]
+fn what_is_too_long_is_told_in_each_shape() {
+    let long = "x".repeat(5_000_000);
+    for (provider, model, status, words) in [
+        ("openai", "gpt-lab-mini", 400, "context_length_exceeded"),
+        ("groq", "openai/gpt-oss-lab", 400, "context_length_exceeded"),
+        ("gemini", "gemini-lab-flash", 400, "input token count"),
+        ("anthropic", "claude-lab", 400, "prompt is too long"),
+        ("workers", "@cf/lab/llama-native", 413, "context window limit"),
+        ("llamacpp", "gemma-lab", 400, "exceed_context_size_error"),
+        ("vllm", "org/big-lab", 400, "maximum context length"),
+    ] {
+        let (got, body) = refusal(&Say::to(provider, model, &long));
+        assert_eq!(got, status, "{provider}");
+        assert!(body.to_string().contains(words), "{provider}: {body}");
+    }
+    // "long prompts are cut to the server default and totals stop exactly at 4096".
+    let heard = Say::to("ollama", "qwen-lab:8b", &long).hear(&lab());
+    assert_eq!(heard.usage.unwrap().input, 4_096);
+}
+
+#[test]
+fn a_signature_comes_back_or_is_missed() {
+    let lab = lab();
+    let say = Say::to("gemini", "gemini-lab-flash", "get_weather").tools(&["get_weather"], false);
+    let body: Value = serde_json::from_slice(&say.play(&lab).body()).unwrap();
+    let part = body["candidates"][0]["content"]["parts"][0].clone();
+    assert!(part["thoughtSignature"].is_string());
+    let with = |part: Value| {
+        let response = json!({"functionResponse": {"name": "get_weather", "response": {"result": "sun"}}});
+        let contents = json!([{"role": "user", "parts": [{"text": "get_weather"}]},
+            {"role": "model", "parts": [part]}, {"role": "user", "parts": [response]}]);
+        refusal(&say.clone().with("contents", contents))
+    };
+    assert_eq!(with(part.clone()).0, 200);
+    let mut forged = part.clone();
+    forged["thoughtSignature"] = json!("Zm9yZ2Vk");
+    assert_eq!(with(forged).1["error"]["message"], "Thought signature is not valid.");
+    let mut bypass = part;
+    bypass["thoughtSignature"] = json!("c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=");
+    assert_eq!(with(bypass).0, 200);
+}
