@@ -88,12 +88,14 @@ impl From<&Trouble> for Refusal {
     fn from(trouble: &Trouble) -> Self {
         let (param, attempts, code) = match trouble {
             Trouble::BadInput(bad) => (bad.param.clone(), vec![], None),
-            Trouble::UnknownModel { .. } | Trouble::UnknownPolicy { .. } => (Some("model".into()), vec![], None),
+            Trouble::UnknownModel { .. } | Trouble::UnknownPolicy { .. } => {
+                (Some("model".into()), vec![], None)
+            }
             Trouble::Rejected { param, code, .. } => (param.clone(), vec![], code.clone()),
             Trouble::TooLong { .. } => (Some("messages".into()), vec![], None),
-            Trouble::Failed(attempts) | Trouble::Limited { attempts, .. } | Trouble::Deadline { attempts } => {
-                (None, attempts.clone(), None)
-            }
+            Trouble::Failed(attempts)
+            | Trouble::Limited { attempts, .. }
+            | Trouble::Deadline { attempts } => (None, attempts.clone(), None),
             _ => (None, vec![], None),
         };
         Self {

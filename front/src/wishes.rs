@@ -70,7 +70,8 @@ pub fn of_headers(headers: &HeaderMap) -> Result<Asked, BadInput> {
                 };
             }
             _ => {
-                let known = [POLICY, MAX_COST, MAX_LATENCY, MIN_QUALITY, PROVIDERS, SESSION, TAGS, SEED, TRAILER];
+                let known =
+                    [POLICY, MAX_COST, MAX_LATENCY, MIN_QUALITY, PROVIDERS, SESSION, TAGS, SEED, TRAILER];
                 return Err(BadInput::at(
                     name,
                     format!("The header {name} is not known. Known: {}.", known.join(", ")),
@@ -147,7 +148,10 @@ fn pairs(field: &str, value: &str) -> Result<Vec<(String, String)>, BadInput> {
         let (key, value) = pair.split_once('=')?;
         Some((key.trim().to_owned(), value.trim().to_owned()))
     };
-    value.split(',').map(|p| pair(p).ok_or_else(|| wrong(field, "k=v pairs separated by commas", p))).collect()
+    value
+        .split(',')
+        .map(|p| pair(p).ok_or_else(|| wrong(field, "k=v pairs separated by commas", p)))
+        .collect()
 }
 
 /// Canonical JSON: keys in order, no space. So the same tags are the same text in the ledger.
@@ -167,7 +171,10 @@ pub fn tags(field: &str, list: Vec<(String, String)>) -> Result<String, BadInput
             return Err(wrong(field, &wanted, &value));
         }
         if let Some(twice) = tags.insert(key.clone(), value) {
-            return Err(BadInput::at(field, format!("{field}: the tag {key:?} is there twice (first {twice:?})")));
+            return Err(BadInput::at(
+                field,
+                format!("{field}: the tag {key:?} is there twice (first {twice:?})"),
+            ));
         }
     }
     if tags.is_empty() {

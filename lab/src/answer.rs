@@ -249,7 +249,8 @@ fn without_markers(text: &str) -> String {
 }
 
 fn stop_at<'t>(text: &'t str, stops: &[String]) -> (&'t str, Option<String>) {
-    let found = stops.iter().filter(|s| !s.is_empty()).filter_map(|s| text.find(s.as_str()).map(|at| (at, s))).min();
+    let found =
+        stops.iter().filter(|s| !s.is_empty()).filter_map(|s| text.find(s.as_str()).map(|at| (at, s))).min();
     match found {
         Some((at, sequence)) => (&text[..at], Some(sequence.clone())),
         None => (text, None),

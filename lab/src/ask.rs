@@ -95,7 +95,10 @@ impl Ask {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
     /// The request itself; `code` is the dialect's own where it has one for it.
-    Bad { code: &'static str, param: Option<String> },
+    Bad {
+        code: &'static str,
+        param: Option<String>,
+    },
     NoKey,
     BadKey,
     Forbidden,
@@ -103,9 +106,14 @@ pub(crate) enum Why {
     Quota,
     NoModel(String),
     NoRoute,
-    Busy { retry_after: Option<u32> },
+    Busy {
+        retry_after: Option<u32>,
+    },
     Server(u16),
-    TooLong { tokens: u64, limit: u32 },
+    TooLong {
+        tokens: u64,
+        limit: u32,
+    },
     Filtered,
     TooLarge,
 }
@@ -136,7 +144,9 @@ impl Refusal {
             Why::BadKey => "Incorrect API key provided.".into(),
             Why::Forbidden => "Your key is not allowed to use this model.".into(),
             Why::Payment => "Your credit balance is too low to access the API.".into(),
-            Why::Quota => "You exceeded your current quota, please check your plan and billing details.".into(),
+            Why::Quota => {
+                "You exceeded your current quota, please check your plan and billing details.".into()
+            }
             Why::NoModel(model) => {
                 format!("The model `{model}` does not exist or you do not have access to it.")
             }

@@ -1,7 +1,7 @@
 //! The lab itself: which provider is asked, whether it answers, and what is remembered of it.
 
 use crate::answer::{self, Answer, Given};
-use crate::ask::{Ask, Refusal, Why};
+use crate::ask::{Ask, Refusal, Showing, Why};
 use crate::dialect::{Incoming, Page, Route, Told, Tongue, tongue};
 use crate::marker::Marker;
 use crate::memory::{Cached, Memory};
@@ -220,16 +220,34 @@ impl Lab {
             // Only where caching is asked for does writing cost.
             if ask.cache_turns.is_some() { found } else { Cached { written: 0, ..found } }
         });
-        let given =
-            Given { provider, model, ask, marker: &marker, troubles: &note.troubles, cached, seed: self.scenario.seed };
+        let given = Given {
+            provider,
+            model,
+            ask,
+            marker: &marker,
+            troubles: &note.troubles,
+            cached,
+            seed: self.scenario.seed,
+        };
         let answer = answer::answer(&given);
         note.made = answer.figures;
         let troubles = note.troubles.clone();
-        let told =
-            Told { provider, model, ask, answer: &answer, troubles: &troubles, created: EPOCH + now.as_secs() };
-        let pace = Pace::of(model.ttft_ms, model.tokens_per_s, dice);
+        let told = Told {
+            provider,
+            model,
+            ask,
+            answer: &answer,
+            troubles: &troubles,
+            created: EPOCH + now.as_secs(),
+        };
+        let mut pace = Pace::of(model.ttft_ms, model.tokens_per_s, dice);
         let streamed = ask.stream && !troubles.has(Kind::PlainJson);
-        let mut played = if streamed { streamed_body(*tongue, &told, pace) } else { whole_body(*tongue, &told, pace) };
+        if streamed && ask.showing == Showing::Hidden {
+            // Thinking that is not shown takes its time all the same.
+            pace.ttft += pace.token * u32::try_from(answer.figures.reasoning).unwrap_or(u32::MAX);
+        }
+        let mut played =
+            if streamed { streamed_body(*tongue, &told, pace) } else { whole_body(*tongue, &told, pace) };
         if let Some(trouble) = troubles.get(Kind::SlowHead) {
             played.head_after += Duration::from_millis(trouble.ms.unwrap_or(10_000));
         }
@@ -245,7 +263,8 @@ impl Lab {
 
     /// A reply that a trouble asks for instead of an answer.
     fn refused(&self, asked: &Asked<'_>, trouble: Trouble, note: Note) -> Script {
-        let none = |end| Played { head_after: Duration::ZERO, steps: vec![], end, reports: vec![], length: None };
+        let none =
+            |end| Played { head_after: Duration::ZERO, steps: vec![], end, reports: vec![], length: None };
         let limit = asked.provider.model(&note.model).map_or(0, |m| m.context);
         let why = match trouble.kind {
             Kind::Refuse => return self.script(asked, 0, "", vec![], none(End::Refuse), note),
@@ -326,7 +345,14 @@ impl Lab {
             progress: Progress::default(),
             body: sha256(asked.body),
         });
-        Script { status, headers, head_after: played.head_after, steps: played.steps, end: played.end, ticket }
+        Script {
+            status,
+            headers,
+            head_after: played.head_after,
+            steps: played.steps,
+            end: played.end,
+            ticket,
+        }
     }
 
     /// What is where, for people; and that there is nothing, for everyone else. Not in the log.
@@ -344,12 +370,22 @@ impl Lab {
                 .collect();
             (200, json!({"lab": self.scenario.name, "providers": providers}))
         } else {
-            (404, json!({"error": {"message": format!("the lab has no provider {name:?}"), "type": "not_found"}}))
+            (
+                404,
+                json!({"error": {"message": format!("the lab has no provider {name:?}"), "type": "not_found"}}),
+            )
         };
         let played = wire::at_once(body.to_string().into_bytes(), Duration::ZERO);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Script { status, headers, head_after: played.head_after, steps: played.steps, end: played.end, ticket: u64::MAX }
+        Script {
+            status,
+            headers,
+            head_after: played.head_after,
+            steps: played.steps,
+            end: played.end,
+            ticket: u64::MAX,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

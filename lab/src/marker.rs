@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn a_prompt_says_what_it_wants() {
-        let marker = read(r#"Hi [[lab: fault=cut after=5 tokens=40]] and [[lab: say="two words" calls=2 fault=crlf]]"#);
+        let marker = read(
+            r#"Hi [[lab: fault=cut after=5 tokens=40]] and [[lab: say="two words" calls=2 fault=crlf]]"#,
+        );
         assert_eq!(marker.troubles.0, vec![Trouble::of(Kind::Cut).after(5), Trouble::of(Kind::Crlf)]);
         assert_eq!((marker.tokens, marker.calls), (Some(40), Some(2)));
         assert_eq!(marker.say.as_deref(), Some("two words"));
@@ -112,7 +114,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_ignored() {
-        for text in ["[[lab:", "[[lab:]]", "[[lab: = == \"]]", "[[lab: fault=what after=x]]", "[[lab: say=\"open]]"] {
+        for text in
+            ["[[lab:", "[[lab:]]", "[[lab: = == \"]]", "[[lab: fault=what after=x]]", "[[lab: say=\"open]]"]
+        {
             assert!(read(text).troubles.0.is_empty(), "{text}");
         }
     }

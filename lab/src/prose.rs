@@ -3,10 +3,11 @@
 use vocab::Dice;
 
 const WORDS: &[&str] = &[
-    "water", "finds", "its", "level", "and", "the", "river", "turns", "a", "stone", "holds", "against", "every", "current",
-    "while", "reeds", "lean", "over", "quiet", "pools", "where", "light", "breaks", "into", "slow", "rings", "of", "gold",
-    "upstream", "rain", "fills", "brook", "after", "brook", "until", "weir", "decides", "which", "way", "it", "flows",
-    "naïve", "façade", "eau", "水", "flüsse", "møter", "kanal", "🙂", "—",
+    "water", "finds", "its", "level", "and", "the", "river", "turns", "a", "stone", "holds", "against",
+    "every", "current", "while", "reeds", "lean", "over", "quiet", "pools", "where", "light", "breaks",
+    "into", "slow", "rings", "of", "gold", "upstream", "rain", "fills", "brook", "after", "brook", "until",
+    "weir", "decides", "which", "way", "it", "flows", "naïve", "façade", "eau", "水", "flüsse", "møter",
+    "kanal", "🙂", "—",
 ];
 
 /// A stable 64-bit hash (FNV-1a) of parts; parts are kept apart by their length.

@@ -268,26 +268,72 @@ const fn one_u8() -> u8 {
 }
 
 fn default_caps(provider: &Provider, model: &Model) -> Caps {
-    let common = Caps::TOOLS | Caps::PARALLEL_TOOLS | Caps::FORCED_TOOL | Caps::JSON_SCHEMA | Caps::VISION | Caps::STREAM;
+    let common = Caps::TOOLS
+        | Caps::PARALLEL_TOOLS
+        | Caps::FORCED_TOOL
+        | Caps::JSON_SCHEMA
+        | Caps::VISION
+        | Caps::STREAM;
     let mut caps = match (provider.dialect, provider.flavour) {
         (Dialect::Gemini, _) => {
-            common | Caps::JSON_OBJECT | Caps::PDF | Caps::AUDIO_IN | Caps::MANY | Caps::SEED | Caps::STOP | Caps::SAMPLING
-                | Caps::PENALTIES | Caps::SCHEMA_STREAM | Caps::SCHEMA_WITH_TOOLS
+            common
+                | Caps::JSON_OBJECT
+                | Caps::PDF
+                | Caps::AUDIO_IN
+                | Caps::MANY
+                | Caps::SEED
+                | Caps::STOP
+                | Caps::SAMPLING
+                | Caps::PENALTIES
+                | Caps::SCHEMA_STREAM
+                | Caps::SCHEMA_WITH_TOOLS
         }
         (Dialect::Anthropic, _) => {
-            common | Caps::IMAGE_URL | Caps::PDF | Caps::STOP | Caps::SAMPLING | Caps::SCHEMA_STREAM | Caps::SERIAL_TOOLS
+            common
+                | Caps::IMAGE_URL
+                | Caps::PDF
+                | Caps::STOP
+                | Caps::SAMPLING
+                | Caps::SCHEMA_STREAM
+                | Caps::SERIAL_TOOLS
         }
-        (Dialect::WorkersAi, _) => Caps::TOOLS | Caps::JSON_OBJECT | Caps::JSON_SCHEMA | Caps::SEED | Caps::STREAM | Caps::SAMPLING,
+        (Dialect::WorkersAi, _) => {
+            Caps::TOOLS | Caps::JSON_OBJECT | Caps::JSON_SCHEMA | Caps::SEED | Caps::STREAM | Caps::SAMPLING
+        }
         (Dialect::OpenaiChat, Flavour::Openai) => {
-            common | Caps::JSON_OBJECT | Caps::IMAGE_URL | Caps::PDF | Caps::MANY | Caps::SEED | Caps::STOP | Caps::LOGPROBS
-                | Caps::LOGIT_BIAS | Caps::PENALTIES | Caps::SAMPLING | Caps::SCHEMA_STREAM | Caps::SCHEMA_WITH_TOOLS
-                | Caps::SERIAL_TOOLS | Caps::OPENAI_ONLY
+            common
+                | Caps::JSON_OBJECT
+                | Caps::IMAGE_URL
+                | Caps::PDF
+                | Caps::MANY
+                | Caps::SEED
+                | Caps::STOP
+                | Caps::LOGPROBS
+                | Caps::LOGIT_BIAS
+                | Caps::PENALTIES
+                | Caps::SAMPLING
+                | Caps::SCHEMA_STREAM
+                | Caps::SCHEMA_WITH_TOOLS
+                | Caps::SERIAL_TOOLS
+                | Caps::OPENAI_ONLY
         }
         (Dialect::OpenaiChat, Flavour::Groq) => {
-            common | Caps::JSON_OBJECT | Caps::IMAGE_URL | Caps::SEED | Caps::STOP | Caps::SAMPLING | Caps::SERIAL_TOOLS
+            common
+                | Caps::JSON_OBJECT
+                | Caps::IMAGE_URL
+                | Caps::SEED
+                | Caps::STOP
+                | Caps::SAMPLING
+                | Caps::SERIAL_TOOLS
         }
         (Dialect::OpenaiChat, Flavour::Llamacpp | Flavour::Ollama | Flavour::Vllm) => {
-            common | Caps::JSON_OBJECT | Caps::SEED | Caps::STOP | Caps::SAMPLING | Caps::PENALTIES | Caps::SCHEMA_STREAM
+            common
+                | Caps::JSON_OBJECT
+                | Caps::SEED
+                | Caps::STOP
+                | Caps::SAMPLING
+                | Caps::PENALTIES
+                | Caps::SCHEMA_STREAM
                 | Caps::SCHEMA_WITH_TOOLS
         }
     };
@@ -348,7 +394,8 @@ impl Scenario {
                 model.check().map_err(|what| BadScenario(format!("{at}: {what}")))?;
             }
             for (i, rule) in provider.faults.iter().enumerate() {
-                rule.check(provider).map_err(|what| BadScenario(format!("{at}, fault {} ({}): {what}", i + 1, rule.kind)))?;
+                rule.check(provider)
+                    .map_err(|what| BadScenario(format!("{at}, fault {} ({}): {what}", i + 1, rule.kind)))?;
             }
         }
         Ok(())
@@ -365,7 +412,9 @@ impl Model {
         for price in prices.into_iter().map(Option::as_ref).chain(changes).flatten() {
             Rate::of(price, 1_000_000).map_err(|e| e.to_string())?;
         }
-        if let Some(change) = self.price_changes.iter().find(|c| vocab::Instant::parse_date(&c.from).is_none()) {
+        if let Some(change) =
+            self.price_changes.iter().find(|c| vocab::Instant::parse_date(&c.from).is_none())
+        {
             return Err(format!("price_change: {:?} is no date like 2027-01-31", change.from));
         }
         if self.input.is_some() != self.output.is_some() {

@@ -155,14 +155,16 @@ mod tests {
 
     #[test]
     fn an_instance_has_what_is_required() {
-        let value = of(json!({"type": "object", "required": ["city", "days", "unit", "tags", "near"], "properties": {
+        let value = of(
+            json!({"type": "object", "required": ["city", "days", "unit", "tags", "near"], "properties": {
             "city": {"type": "string", "minLength": 9, "maxLength": 9},
             "days": {"type": "integer", "minimum": 3, "maximum": 4},
             "unit": {"enum": ["c", "f"]},
             "tags": {"type": "array", "items": {"type": "boolean"}, "minItems": 2},
             "near": {"$ref": "#/$defs/place"},
             "unasked": {"type": "string"}
-        }, "$defs": {"place": {"type": "OBJECT", "properties": {"x": {"type": ["null", "number"], "minimum": 1}}}}}));
+        }, "$defs": {"place": {"type": "OBJECT", "properties": {"x": {"type": ["null", "number"], "minimum": 1}}}}}),
+        );
         assert_eq!(value["city"].as_str().unwrap().chars().count(), 9);
         assert!((3..=4).contains(&value["days"].as_i64().unwrap()));
         assert_eq!(value["unit"], "c");
@@ -175,7 +177,8 @@ mod tests {
     fn recursion_ends() {
         let node = json!({"type": "object", "required": ["next"], "properties": {"next": {"$ref": "#"}}});
         assert!(of(node).to_string().len() < 2_000);
-        let list = json!({"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}});
+        let list =
+            json!({"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}});
         assert_eq!(of(list), json!({"next": null}));
         assert_eq!(of(json!({"multipleOf": 5, "minimum": 7, "type": "integer"})).as_i64().unwrap() % 5, 0);
     }

@@ -118,7 +118,11 @@ impl House {
             .await;
     }
 
-    async fn answer(&self, request: Request<Incoming>, reset: Arc<AtomicBool>) -> io::Result<Response<Playing>> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        reset: Arc<AtomicBool>,
+    ) -> io::Result<Response<Playing>> {
         let (head, body) = request.into_parts();
         let Ok(body) = Limited::new(body, self.limits.body).collect().await else {
             let mut response = Response::new(Playing::nothing(&self.lab));
@@ -165,7 +169,16 @@ struct Playing {
 impl Playing {
     fn new(lab: &Arc<Lab>, script: &Script, hang: Duration, reset: Arc<AtomicBool>) -> Self {
         let steps = script.steps.iter().cloned().collect();
-        Self { lab: Arc::clone(lab), ticket: script.ticket, steps, sent: 0, pause: None, end: script.end, hang, reset }
+        Self {
+            lab: Arc::clone(lab),
+            ticket: script.ticket,
+            steps,
+            sent: 0,
+            pause: None,
+            end: script.end,
+            hang,
+            reset,
+        }
     }
 
     fn nothing(lab: &Arc<Lab>) -> Self {
@@ -252,7 +265,11 @@ impl Drop for Wire {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

@@ -103,9 +103,7 @@ fn price(sheet: &ModelSheet) -> Value {
     }
     let mut price = json!({"rates": {"per_1m_tokens": rates}, "multipliers": {"priority": "2", "fast": "2"}});
     if !sheet.price_changes.is_empty() {
-        let change = |c: &PriceChange| {
-            json!({"from": c.from, "rates": {"per_1m_tokens": {"input": c.input, "output": c.output}}})
-        };
+        let change = |c: &PriceChange| json!({"from": c.from, "rates": {"per_1m_tokens": {"input": c.input, "output": c.output}}});
         price["changes"] = sheet.price_changes.iter().map(change).collect();
     }
     price

@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn four_characters_are_a_token_whatever_their_bytes() {
-        for (text, count) in [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("水水水水", 1), ("🙂🙂🙂🙂🙂", 2)] {
+        for (text, count) in
+            [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("水水水水", 1), ("🙂🙂🙂🙂🙂", 2)]
+        {
             assert_eq!(tokens(text), count, "{text}");
         }
     }

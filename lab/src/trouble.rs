@@ -111,8 +111,14 @@ impl Kind {
     pub const fn harmless(self) -> bool {
         matches!(
             self,
-            Self::SplitUtf8 | Self::OddSplits | Self::Merged | Self::ExtraFields | Self::Pings | Self::Crlf
-                | Self::HugeFrame | Self::UsageTwice
+            Self::SplitUtf8
+                | Self::OddSplits
+                | Self::Merged
+                | Self::ExtraFields
+                | Self::Pings
+                | Self::Crlf
+                | Self::HugeFrame
+                | Self::UsageTwice
         )
     }
 
@@ -120,8 +126,17 @@ impl Kind {
     pub const fn refuses(self) -> bool {
         matches!(
             self,
-            Self::Refuse | Self::NoConnect | Self::NoHead | Self::RateLimit | Self::Quota | Self::Unauthorized
-                | Self::Forbidden | Self::Payment | Self::ModelGone | Self::ServerError | Self::ContextOverflow
+            Self::Refuse
+                | Self::NoConnect
+                | Self::NoHead
+                | Self::RateLimit
+                | Self::Quota
+                | Self::Unauthorized
+                | Self::Forbidden
+                | Self::Payment
+                | Self::ModelGone
+                | Self::ServerError
+                | Self::ContextOverflow
         )
     }
 }
@@ -172,9 +187,10 @@ impl Troubles {
 
     /// The one that replaces the answer, if any.
     pub fn refusal(&self) -> Option<Trouble> {
-        self.0.iter().copied().find(|t| {
-            t.kind.refuses() || (t.kind == Kind::ContentFilter && t.after.is_none())
-        })
+        self.0
+            .iter()
+            .copied()
+            .find(|t| t.kind.refuses() || (t.kind == Kind::ContentFilter && t.after.is_none()))
     }
 }
 

@@ -63,7 +63,9 @@ impl Piece {
 /// How frames become bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    Sse { crlf: bool },
+    Sse {
+        crlf: bool,
+    },
     /// Gemini without `alt=sse`: one JSON array that grows.
     Array,
 }
@@ -187,7 +189,13 @@ pub(crate) fn stream(
 }
 
 /// A body that comes in one piece, once it is all made.
-pub(crate) fn whole_body(body: Vec<u8>, figures: Option<Figures>, made: u64, troubles: &Troubles, pace: Pace) -> Played {
+pub(crate) fn whole_body(
+    body: Vec<u8>,
+    figures: Option<Figures>,
+    made: u64,
+    troubles: &Troubles,
+    pace: Pace,
+) -> Played {
     let token = match troubles.get(Kind::SlowTokens) {
         Some(t) => Duration::from_millis(t.ms.unwrap_or(1_000)),
         None => pace.token,
@@ -263,7 +271,10 @@ fn extras(pieces: &mut Vec<Piece>, troubles: &Troubles) {
                 reported: None,
             };
             // An Open ping before Content keeps its pause with the content itself.
-            out.push(Piece { part: if piece.part == Part::Content { Part::Open } else { piece.part }, ..ping });
+            out.push(Piece {
+                part: if piece.part == Part::Content { Part::Open } else { piece.part },
+                ..ping
+            });
             out.push(piece);
         }
         *pieces = out;

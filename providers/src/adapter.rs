@@ -88,6 +88,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether a stream that gave a finish reason and then closed cleanly, without an end mark, was whole.
+    fn finish_is_end(&self) -> bool {
+        false
+    }
+
     /// A whole answer with status 2xx, as events. Ends with `End`. A 200 that holds an error is that fault.
     fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault>;
 

@@ -158,7 +158,8 @@ impl Translate {
             self.tell(queue);
             result?;
         }
-        if !self.seen.done {
+        let whole = self.seen.done || (self.reading.finished && self.adapter.finish_is_end());
+        if !whole {
             return Err(Fault::Cut("the stream ended without its end mark".into()));
         }
         queue.extend(self.seen.usage.map(|usage| Piece::Event(Event::Usage(usage))));

@@ -201,7 +201,8 @@ impl Store {
             return Ok(cell);
         }
         let name = account.to_owned();
-        let found = self.read(move |reader| reader.tally(&name)).await.map_err(down)?;
+        // An account that is not in memory has nothing in the queue: see `Cells::forget_idle`.
+        let found = self.read_behind(move |reader| reader.tally(&name)).await.map_err(down)?;
         Ok(self.take_up(found, account))
     }
 

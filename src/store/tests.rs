@@ -242,6 +242,27 @@ async fn whatever_was_called_durable_survives_a_crash_in_the_middle() {
 }
 
 #[tokio::test]
+async fn the_log_is_folded_into_the_file_while_requests_go_on() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, None, 0);
+    let folded = || std::fs::metadata(file(&dir)).unwrap().len() > 1 << 20;
+    let mut requests = 0u64;
+    while !folded() {
+        assert!(requests < 50_000, "never folded");
+        for _ in 0..1_000 {
+            store.post("alice", hold(&format!("r{requests:08}"), 3), NOW).await.unwrap();
+            store.post("alice", settle(&format!("r{requests:08}"), 2), NOW).await.unwrap();
+            requests += 1;
+        }
+    }
+    let verified = store.read(|reader| reader.verify("alice")).await.unwrap();
+    assert_eq!(verified.entries, 2 * requests);
+    drop(store);
+    assert!(!dir.path().join("weir.db-wal").exists(), "a closed store is one file");
+    assert_eq!(Reader::open(file(&dir)).unwrap().verify("alice").unwrap(), verified);
+}
+
+#[tokio::test]
 async fn a_sweep_ends_the_holds_whose_lease_has_ended() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir, None, 0);

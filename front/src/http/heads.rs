@@ -3,8 +3,8 @@
 use crate::refusal::Refusal;
 use billing::Credits;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use relay::{Advice, Bill, Served};
@@ -63,7 +63,10 @@ pub fn common(out: &mut HeaderMap, request_id: &str, behind_tls: bool) {
     out.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     out.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if behind_tls {
-        out.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+        out.insert(
+            STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+        );
     }
 }
 

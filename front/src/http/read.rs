@@ -64,11 +64,7 @@ where
 }
 
 /// The next data frame; None at the end. The clock is only asked when the body is not ready.
-async fn next<B>(
-    body: &mut Pin<&mut B>,
-    idle: Duration,
-    clock: &dyn Clock,
-) -> Result<Option<Bytes>, Refusal>
+async fn next<B>(body: &mut Pin<&mut B>, idle: Duration, clock: &dyn Clock) -> Result<Option<Bytes>, Refusal>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Display,
@@ -103,7 +99,11 @@ where
 }
 
 fn too_large(most: usize) -> Refusal {
-    Refusal::new(413, "body_too_large", format!("The request's body is larger than {most} bytes, the most taken."))
+    Refusal::new(
+        413,
+        "body_too_large",
+        format!("The request's body is larger than {most} bytes, the most taken."),
+    )
 }
 
 #[cfg(test)]

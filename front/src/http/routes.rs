@@ -134,7 +134,9 @@ mod tests {
             let (route, found) = find(path).unwrap_or_else(|| panic!("{path}"));
             assert_eq!((route.place, found), (place, rest), "{path}");
         }
-        for none in ["", "/v1", "/v1/models/", "/api", "/api/", "/api/si/ask/", "/si/ask2", "//", "/apihealth"] {
+        for none in
+            ["", "/v1", "/v1/models/", "/api", "/api/", "/api/si/ask/", "/si/ask2", "//", "/apihealth"]
+        {
             assert!(find(none).is_none(), "{none}");
         }
     }

@@ -150,7 +150,8 @@ impl Front {
                     let message = "This is the operator's. Send the admin key as `Authorization: Bearer …`.";
                     return Err(Refusal::new(401, "admin_key_required", message));
                 }
-                policy::identify(settings, &head.headers, head.uri.query(), from).map_err(|r| Refusal::from(&r))?
+                policy::identify(settings, &head.headers, head.uri.query(), from)
+                    .map_err(|r| Refusal::from(&r))?
             }
         };
         Ok((route, Call { id, head, settings, caller, rest, started, seed }))
@@ -178,7 +179,11 @@ impl Front {
                 tell(response, &record);
             }
             Place::Usage => {
-                let body = if call.head.method == Method::POST { self.body(call, body).await? } else { Bytes::new() };
+                let body = if call.head.method == Method::POST {
+                    self.body(call, body).await?
+                } else {
+                    Bytes::new()
+                };
                 tell(response, &self.usage(call, &body).await?);
             }
             Place::UsageOne => tell(response, &self.usage_one(call).await?),
@@ -194,7 +199,8 @@ impl Front {
                 let (models, policies) = (self.relay.models(), self.relay.policies());
                 let model = openai::model(&id, &models, &policies).ok_or_else(|| {
                     let names: Vec<&str> = models.iter().map(|m| m.id.as_str()).collect();
-                    let nearest = crate::nearest::nearest(&id, &names).map(str::to_owned).into_iter().collect();
+                    let nearest =
+                        crate::nearest::nearest(&id, &names).map(str::to_owned).into_iter().collect();
                     Refusal::from(&Trouble::UnknownModel { asked: crate::json::shortened(&id), nearest })
                 })?;
                 tell(response, &model);
@@ -233,7 +239,12 @@ impl Front {
         read::whole(&call.head.headers, body, call.settings.body_max, idle, self.relay.clock()).await
     }
 
-    async fn chat(&self, call: &Call<'_>, body: Bytes, response: &mut Response<Body>) -> Result<Duration, Refusal> {
+    async fn chat(
+        &self,
+        call: &Call<'_>,
+        body: Bytes,
+        response: &mut Response<Body>,
+    ) -> Result<Duration, Refusal> {
         let asked = wishes::of_headers(&call.head.headers)?;
         let raw = openai::survey(body)?;
         let include_usage = raw.brief.include_usage;
@@ -263,7 +274,12 @@ impl Front {
         }
     }
 
-    async fn ask(&self, call: &Call<'_>, body: Bytes, response: &mut Response<Body>) -> Result<Duration, Refusal> {
+    async fn ask(
+        &self,
+        call: &Call<'_>,
+        body: Bytes,
+        response: &mut Response<Body>,
+    ) -> Result<Duration, Refusal> {
         let Asked { wishes, seed, trailer } = wishes::of_headers(&call.head.headers)?;
         let SiAsk { chat, brief, wishes } = si::read(&body, call.settings, wishes)?;
         let words = Words::Chat { chat: Box::new(chat), brief };
@@ -271,7 +287,12 @@ impl Front {
     }
 
     /// One small real call.
-    async fn test(&self, call: &Call<'_>, body: Bytes, response: &mut Response<Body>) -> Result<Duration, Refusal> {
+    async fn test(
+        &self,
+        call: &Call<'_>,
+        body: Bytes,
+        response: &mut Response<Body>,
+    ) -> Result<Duration, Refusal> {
         let asked = wishes::of_headers(&call.head.headers)?;
         let model = test_model(&body)?;
         let chat = Chat {
@@ -350,7 +371,11 @@ impl Front {
             self.relay.books().of_request(&account, &wanted).await.map_err(|e| books(call.id, e))?;
         if entries.is_empty() {
             let shown = crate::json::shortened(&wanted);
-            return Err(Refusal::new(404, "unknown_request", format!("The account has no request {shown:?}.")));
+            return Err(Refusal::new(
+                404,
+                "unknown_request",
+                format!("The account has no request {shown:?}."),
+            ));
         }
         let entries: Vec<Value> = entries.iter().map(entry::entry).collect();
         Ok(json!({ "account": account, "request_id": wanted, "entries": entries }))
@@ -421,7 +446,8 @@ fn tell(response: &mut Response<Body>, value: &impl serde::Serialize) {
 }
 
 fn refuse(response: &mut Response<Body>, refusal: &Refusal, id: &str, openai: bool) {
-    *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     heads::refusal(response.headers_mut(), refusal);
     *response.body_mut() = if openai { refusal.openai(id) } else { refusal.si(id) }.into();
 }
@@ -458,22 +484,26 @@ fn page(call: &Call<'_>, body: &[u8]) -> Result<(u64, usize), Refusal> {
         cursor = page.cursor.or(cursor);
         limit = page.limit.map(|n| n.to_string()).or(limit);
     }
-    let bad = |param: &str, message: String| {
-        Refusal { param: Some(param.into()), ..Refusal::new(400, "invalid_request", message) }
+    let bad = |param: &str, message: String| Refusal {
+        param: Some(param.into()),
+        ..Refusal::new(400, "invalid_request", message)
     };
     // A store may keep numbers as signed.
     let newest = i64::MAX.unsigned_abs();
-    let before = match cursor {
-        None => newest,
-        Some(text) => text.parse::<u64>().ok().filter(|n| *n <= newest).ok_or_else(|| {
-            bad("cursor", "cursor: expected the `next_cursor` of an earlier page".into())
-        })?,
-    };
+    let before =
+        match cursor {
+            None => newest,
+            Some(text) => text.parse::<u64>().ok().filter(|n| *n <= newest).ok_or_else(|| {
+                bad("cursor", "cursor: expected the `next_cursor` of an earlier page".into())
+            })?,
+        };
     let limit = match limit {
         None => PAGE,
-        Some(text) => text.parse::<usize>().ok().filter(|n| (1..=PAGE_MAX).contains(n)).ok_or_else(|| {
-            bad("limit", format!("limit: expected a whole number from 1 to {PAGE_MAX}"))
-        })?,
+        Some(text) => text
+            .parse::<usize>()
+            .ok()
+            .filter(|n| (1..=PAGE_MAX).contains(n))
+            .ok_or_else(|| bad("limit", format!("limit: expected a whole number from 1 to {PAGE_MAX}")))?,
     };
     Ok((before, limit))
 }
@@ -501,7 +531,8 @@ fn explained(call: &Call<'_>, body: Bytes) -> Result<Ask, Refusal> {
         return Ok(call.ask(Words::Raw { raw, parse: openai::parse }, asked));
     }
     let SiAsk { chat, brief, wishes } = si::read(&body, call.settings, asked.wishes)?;
-    Ok(call.ask(Words::Chat { chat: Box::new(chat), brief }, Asked { wishes, seed: asked.seed, trailer: false }))
+    Ok(call
+        .ask(Words::Chat { chat: Box::new(chat), brief }, Asked { wishes, seed: asked.seed, trailer: false }))
 }
 
 fn is_openai(body: &[u8]) -> bool {
@@ -509,7 +540,8 @@ fn is_openai(body: &[u8]) -> bool {
     let (mut model, mut si) = (false, false);
     let read = scan.object(|scan, key| {
         model |= key == "model";
-        si |= matches!(key.as_ref(), "prompt" | "system" | "skill" | "personality" | "policy" | "max_cost_usd");
+        si |=
+            matches!(key.as_ref(), "prompt" | "system" | "skill" | "personality" | "policy" | "max_cost_usd");
         scan.skip().map(drop)
     });
     read.is_ok() && model && !si

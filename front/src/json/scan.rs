@@ -261,7 +261,9 @@ impl<'a> Scan<'a> {
                     escaped = true;
                     self.escape()?;
                 }
-                Some(_) => return Err(Wrong::syntax(self.at, "a control character in a string must be escaped")),
+                Some(_) => {
+                    return Err(Wrong::syntax(self.at, "a control character in a string must be escaped"));
+                }
                 None => return Err(Wrong::syntax(self.at, "it ends within a string")),
             }
         }

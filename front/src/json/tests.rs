@@ -20,12 +20,75 @@ fn agrees(body: &[u8]) {
 #[test]
 fn verdicts_are_those_of_serde_json() {
     for text in [
-        "", " ", "null", "nul", "nulll", "true", "tru", "false", "[]", "[ ]", "[,]", "[1,]", "[1 2]", "{}", "{ }", "{,}",
-        r#"{"a":1,}"#, r#"{"a"}"#, r#"{"a":}"#, r#"{a:1}"#, r#"{"a":1 "b":2}"#, r#"{"a":1,"a":2}"#, "0", "-0", "-", "01", "1.",
-        ".5", "1.5", "1e", "1e+", "1e5", "1E-5", "1e999", "-1e999", "0e999", "1e-999", "NaN", "Infinity", "+1", "0x1", "1_0",
-        r#""""#, r#"""#, r#""\"#, r#""\""#, r#""\x""#, r#""\u12""#, r#""\u12g4""#, r#""\u00e9""#, r#""\ud800""#,
-        r#""\ud800\ud800""#, r#""\udc00""#, r#""\ud83d\ude00""#, r#""\ud83dx""#, r#""\ud83d\n""#, "\"\n\"", "\"\t\"",
-        "\"\u{7f}\"", "\"\0\"", r#""\u0000""#, "\u{feff}{}", "{} x", "{}{}", "[[[]]", "[]]", "'a'", "/**/1", "\u{a0}1",
+        "",
+        " ",
+        "null",
+        "nul",
+        "nulll",
+        "true",
+        "tru",
+        "false",
+        "[]",
+        "[ ]",
+        "[,]",
+        "[1,]",
+        "[1 2]",
+        "{}",
+        "{ }",
+        "{,}",
+        r#"{"a":1,}"#,
+        r#"{"a"}"#,
+        r#"{"a":}"#,
+        r#"{a:1}"#,
+        r#"{"a":1 "b":2}"#,
+        r#"{"a":1,"a":2}"#,
+        "0",
+        "-0",
+        "-",
+        "01",
+        "1.",
+        ".5",
+        "1.5",
+        "1e",
+        "1e+",
+        "1e5",
+        "1E-5",
+        "1e999",
+        "-1e999",
+        "0e999",
+        "1e-999",
+        "NaN",
+        "Infinity",
+        "+1",
+        "0x1",
+        "1_0",
+        r#""""#,
+        r#"""#,
+        r#""\"#,
+        r#""\""#,
+        r#""\x""#,
+        r#""\u12""#,
+        r#""\u12g4""#,
+        r#""\u00e9""#,
+        r#""\ud800""#,
+        r#""\ud800\ud800""#,
+        r#""\udc00""#,
+        r#""\ud83d\ude00""#,
+        r#""\ud83dx""#,
+        r#""\ud83d\n""#,
+        "\"\n\"",
+        "\"\t\"",
+        "\"\u{7f}\"",
+        "\"\0\"",
+        r#""\u0000""#,
+        "\u{feff}{}",
+        "{} x",
+        "{}{}",
+        "[[[]]",
+        "[]]",
+        "'a'",
+        "/**/1",
+        "\u{a0}1",
     ] {
         agrees(text.as_bytes());
     }
@@ -87,7 +150,11 @@ fn faults_say_where() {
     for (body, line, column) in [("{\n  \"a\": x\n}", 2, 8), ("", 1, 1), ("{\"é\": 01}", 1, 8)] {
         let mut scan = Scan::new(body.as_bytes()).unwrap();
         let wrong = scan.skip().and_then(|_| scan.end()).unwrap_err().told(body.as_bytes());
-        assert!(wrong.message.contains(&format!("line {line}, column {column}:")), "{body}: {}", wrong.message);
+        assert!(
+            wrong.message.contains(&format!("line {line}, column {column}:")),
+            "{body}: {}",
+            wrong.message
+        );
     }
 }
 
@@ -102,7 +169,8 @@ fn value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 32, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::btree_map(".{0,4}", inner, 0..5).prop_map(|m| Value::Object(m.into_iter().collect())),
+            prop::collection::btree_map(".{0,4}", inner, 0..5)
+                .prop_map(|m| Value::Object(m.into_iter().collect())),
         ]
     })
 }

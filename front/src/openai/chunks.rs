@@ -81,7 +81,9 @@ impl Chunks {
                 self.close(out, None);
             }
             Event::Reasoning { choice, text } => self.delta(out, *choice, "reasoning_content", text),
-            Event::Signature { choice, signature } => self.delta(out, *choice, "reasoning_signature", signature),
+            Event::Signature { choice, signature } => {
+                self.delta(out, *choice, "reasoning_signature", signature)
+            }
             Event::Refusal { choice, text } => self.delta(out, *choice, "refusal", text),
             Event::ToolStart { choice, index, id, name, signature } => {
                 self.open(out, *choice);
@@ -176,7 +178,8 @@ impl Chunks {
         if self.choices.is_empty() {
             self.finish(out, 0, Finish::Stop);
         }
-        let open: Vec<_> = self.choices.iter().filter(|(_, s)| !s.finished).map(|(c, s)| (*c, s.calls.is_empty())).collect();
+        let open: Vec<_> =
+            self.choices.iter().filter(|(_, s)| !s.finished).map(|(c, s)| (*c, s.calls.is_empty())).collect();
         for (choice, no_calls) in open {
             self.finish(out, choice, if no_calls { Finish::Stop } else { Finish::ToolCalls });
         }

@@ -4,6 +4,8 @@ mod chunks;
 mod models;
 mod parse;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod whole;
 pub(crate) mod write;
 

@@ -100,7 +100,10 @@ fn skill<'s>(fields: &Fields<'_>, settings: &'s Settings) -> Result<Option<&'s S
     let (field, name) = match (skill, personality) {
         (None, None) => return Ok(None),
         (Some(skill), Some(other)) if skill != other => {
-            return Err(BadInput::at("personality", "personality: is another name for `skill`; send one of them"));
+            return Err(BadInput::at(
+                "personality",
+                "personality: is another name for `skill`; send one of them",
+            ));
         }
         (Some(skill), _) => ("skill", skill),
         (None, Some(personality)) => ("personality", personality),
@@ -120,8 +123,12 @@ fn chat(fields: &Fields<'_>, skill: Option<&Skill>, settings: &Settings) -> Resu
         None => json(&mut body, skill.and_then(|s| s.model.as_deref()).unwrap_or("auto")),
     }
     match (fields.text("prompt")?, fields.get("messages")) {
-        (Some(_), Some(_)) => return Err(BadInput::at("prompt", "prompt: expected `prompt` or `messages`, got both")),
-        (None, None) => return Err(BadInput::at("prompt", "prompt: expected `prompt` or `messages`, got neither")),
+        (Some(_), Some(_)) => {
+            return Err(BadInput::at("prompt", "prompt: expected `prompt` or `messages`, got both"));
+        }
+        (None, None) => {
+            return Err(BadInput::at("prompt", "prompt: expected `prompt` or `messages`, got neither"));
+        }
         (Some(prompt), None) if prompt.trim().is_empty() => {
             return Err(BadInput::at("prompt", "prompt: expected a text, got an empty one"));
         }

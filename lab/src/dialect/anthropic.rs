@@ -15,9 +15,28 @@ use vocab::{Caps, Effort};
 pub(crate) struct Anthropic;
 
 const FIELDS: &[&str] = &[
-    "model", "messages", "max_tokens", "system", "stream", "stop_sequences", "temperature", "top_p", "top_k", "tools",
-    "tool_choice", "thinking", "metadata", "service_tier", "output_config", "cache_control", "container",
-    "context_management", "mcp_servers", "inference_geo", "speed", "diagnostics",
+    "model",
+    "messages",
+    "max_tokens",
+    "system",
+    "stream",
+    "stop_sequences",
+    "temperature",
+    "top_p",
+    "top_k",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "metadata",
+    "service_tier",
+    "output_config",
+    "cache_control",
+    "container",
+    "context_management",
+    "mcp_servers",
+    "inference_geo",
+    "speed",
+    "diagnostics",
 ];
 
 impl Tongue for Anthropic {
@@ -49,7 +68,9 @@ impl Tongue for Anthropic {
 
     fn refuse(&self, _provider: &Provider, refusal: &Refusal) -> Page {
         let (status, kind) = match &refusal.why {
-            Why::Bad { .. } | Why::TooLong { .. } | Why::Quota | Why::Filtered => (400, "invalid_request_error"),
+            Why::Bad { .. } | Why::TooLong { .. } | Why::Quota | Why::Filtered => {
+                (400, "invalid_request_error")
+            }
             Why::NoKey | Why::BadKey => (401, "authentication_error"),
             Why::Payment => (402, "billing_error"),
             Why::Forbidden => (403, "permission_error"),
@@ -69,7 +90,8 @@ impl Tongue for Anthropic {
             Why::Busy { .. } => "This request would exceed your organization's rate limit.".into(),
             _ => refusal.message.clone(),
         };
-        let body = json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_lab"});
+        let body =
+            json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_lab"});
         let mut page = Page::new(status, body);
         page.headers.push(("request-id", "req_lab".into()));
         if let Why::Busy { retry_after: Some(secs) } = refusal.why {
@@ -131,7 +153,8 @@ fn read(provider: &Provider, map: &Object, counting: bool) -> Result<Ask, Refusa
     let name = json::text(map, "model")?.ok_or_else(|| Refusal::bad("model: Field required"))?;
     let model = provider.model(name);
     let caps = model.map_or(Caps::all(), |m| m.caps(provider));
-    let mut ask = Ask { model: name.to_owned(), n: 1, parallel: true, cache_turns: Some(0), ..Ask::default() };
+    let mut ask =
+        Ask { model: name.to_owned(), n: 1, parallel: true, cache_turns: Some(0), ..Ask::default() };
     ask.stream = json::flag(map, "stream")?.unwrap_or(false);
     let max_tokens = json::count(map, "max_tokens", 1, u32::MAX)?;
     if max_tokens.is_none() && !counting {
@@ -141,7 +164,9 @@ fn read(provider: &Provider, map: &Object, counting: bool) -> Result<Ask, Refusa
         && asked > model.max_output
     {
         let most = model.max_output;
-        return Err(Refusal::bad(format!("max_tokens: {asked} > {most}, which is the maximum allowed number of output tokens for {name}")));
+        return Err(Refusal::bad(format!(
+            "max_tokens: {asked} > {most}, which is the maximum allowed number of output tokens for {name}"
+        )));
     }
     ask.max_tokens = max_tokens;
     sampling(map, caps, &mut ask)?;
@@ -168,7 +193,9 @@ fn read(provider: &Provider, map: &Object, counting: bool) -> Result<Ask, Refusa
         note_cache(system, &mut ask, &mut cached_until);
     }
     let messages = json::list(map, "messages")?.filter(|m| !m.is_empty());
-    let Some(messages) = messages else { return Err(Refusal::bad("messages: at least one message is required")) };
+    let Some(messages) = messages else {
+        return Err(Refusal::bad("messages: at least one message is required"));
+    };
     for (i, message) in messages.iter().enumerate() {
         read_message(message, i, &mut ask)?;
         note_cache(message, &mut ask, &mut cached_until);
@@ -178,8 +205,12 @@ fn read(provider: &Provider, map: &Object, counting: bool) -> Result<Ask, Refusa
     if forced_thinking {
         thinking_first(messages)?;
     }
-    if messages.last().and_then(|m| m.get("role")) == Some(&"assistant".into()) && !caps.contains(Caps::PREFILL) {
-        return Err(Refusal::bad("This model does not support assistant message prefill. The conversation must end with a user message."));
+    if messages.last().and_then(|m| m.get("role")) == Some(&"assistant".into())
+        && !caps.contains(Caps::PREFILL)
+    {
+        return Err(Refusal::bad(
+            "This model does not support assistant message prefill. The conversation must end with a user message.",
+        ));
     }
     if json::get(map, "cache_control").is_some() {
         cached_until = Some(ask.turns.len());
@@ -198,7 +229,9 @@ fn sampling(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
         }
     }
     if temperature.is_some() && top_p.is_some() {
-        return Err(Refusal::bad("`temperature` and `top_p` cannot both be specified for this model. Please use only one."));
+        return Err(Refusal::bad(
+            "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
+        ));
     }
     let stops = json::list(map, "stop_sequences")?.unwrap_or(&[]);
     for stop in stops {
@@ -216,13 +249,17 @@ fn tools(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
         let name = tool.get("name").and_then(Value::as_str).unwrap_or_default();
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if name.is_empty() || name.len() > 128 || !name.chars().all(plain) {
-            return Err(Refusal::bad(format!("tools.{i}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")));
+            return Err(Refusal::bad(format!(
+                "tools.{i}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
+            )));
         }
         let Some(schema) = tool.get("input_schema").filter(|s| s.is_object()) else {
             return Err(Refusal::bad(format!("tools.{i}.custom.input_schema: Field required")));
         };
         if schema.get("type") != Some(&"object".into()) {
-            return Err(Refusal::bad(format!("tools.{i}.custom.input_schema.type: Input should be 'object'")));
+            return Err(Refusal::bad(format!(
+                "tools.{i}.custom.input_schema.type: Input should be 'object'"
+            )));
         }
         ask.tools.push(Offered { name: name.to_owned(), schema: schema.clone() });
     }
@@ -242,11 +279,17 @@ fn tools(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
         "tool" => {
             let name = json::text(choice, "name")?.unwrap_or_default();
             if !ask.tools.iter().any(|t| t.name == name) {
-                return Err(Refusal::bad(format!("tool_choice.name: Tool '{name}' not found in provided tools")));
+                return Err(Refusal::bad(format!(
+                    "tool_choice.name: Tool '{name}' not found in provided tools"
+                )));
             }
             Pick::Named(name.to_owned())
         }
-        other => return Err(Refusal::bad(format!("tool_choice: Input tag '{other}' found using 'type' does not match any of the expected tags: 'auto', 'any', 'tool', 'none'"))),
+        other => {
+            return Err(Refusal::bad(format!(
+                "tool_choice: Input tag '{other}' found using 'type' does not match any of the expected tags: 'auto', 'any', 'tool', 'none'"
+            )));
+        }
     };
     Ok(())
 }
@@ -258,7 +301,9 @@ fn thinking(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
         if let Some(word) = json::text(output, "effort")? {
             effort = Effort::named(word).filter(|e| *e >= Effort::Low);
             if effort.is_none() {
-                return Err(Refusal::bad("output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'"));
+                return Err(Refusal::bad(
+                    "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'",
+                ));
             }
             if !caps.contains(Caps::REASONING) {
                 return Err(Refusal::bad("This model does not support the effort parameter."));
@@ -270,7 +315,9 @@ fn thinking(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
                 return Err(Refusal::bad("output_config.format: Input should be a json_schema format"));
             };
             if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
-                return Err(Refusal::bad("output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false"));
+                return Err(Refusal::bad(
+                    "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false",
+                ));
             }
             ask.shape = Shape::Schema(schema.clone());
         }
@@ -283,9 +330,12 @@ fn thinking(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
     ask.effort = match kind {
         "enabled" => {
             let budget = json::count(thinking, "budget_tokens", 0, u32::MAX)?;
-            let budget = budget.ok_or_else(|| Refusal::bad("thinking.enabled.budget_tokens: Field required"))?;
+            let budget =
+                budget.ok_or_else(|| Refusal::bad("thinking.enabled.budget_tokens: Field required"))?;
             if budget < 1_024 {
-                return Err(Refusal::bad("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"));
+                return Err(Refusal::bad(
+                    "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024",
+                ));
             }
             if ask.max_tokens.is_some_and(|most| budget >= most) {
                 return Err(Refusal::bad("`max_tokens` must be greater than `thinking.budget_tokens`."));
@@ -294,7 +344,11 @@ fn thinking(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
         }
         "adaptive" | "between_tools" => effort.or(Some(Effort::Medium)),
         "disabled" => Some(Effort::None),
-        other => return Err(Refusal::bad(format!("thinking: Input tag '{other}' does not match any of the expected tags"))),
+        other => {
+            return Err(Refusal::bad(format!(
+                "thinking: Input tag '{other}' does not match any of the expected tags"
+            )));
+        }
     };
     if kind == "enabled" && matches!(ask.pick, Pick::Any | Pick::Named(_)) {
         return Err(Refusal::bad("Thinking may not be enabled when tool_choice forces tool use."));
@@ -329,7 +383,9 @@ fn read_message(message: &Value, i: usize, ask: &mut Ask) -> Result<(), Refusal>
     match role {
         "user" | "assistant" => {}
         "system" => {
-            return Err(Refusal::bad("messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role."));
+            return Err(Refusal::bad(
+                "messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.",
+            ));
         }
         _ => return Err(bad(".role: Input should be 'user' or 'assistant'")),
     }
@@ -382,7 +438,11 @@ fn read_message(message: &Value, i: usize, ask: &mut Ask) -> Result<(), Refusal>
                         }
                     }
                     "redacted_thinking" if role == "assistant" => {}
-                    other => return Err(bad(&format!(".content: Input tag '{other}' found using 'type' does not match any of the expected tags"))),
+                    other => {
+                        return Err(bad(&format!(
+                            ".content: Input tag '{other}' found using 'type' does not match any of the expected tags"
+                        )));
+                    }
                 }
             }
         }
@@ -413,21 +473,31 @@ fn result(content: Option<&Value>) -> String {
 /// Every use is answered in the very next message, and nothing is answered that was not used.
 fn pairs(messages: &[Value]) -> Result<(), Refusal> {
     let ids = |m: &Value, what: &str, field: &str| -> BTreeSet<String> {
-        blocks(m).filter(|b| kind(b) == what).filter_map(|b| b.get(field).and_then(Value::as_str)).map(str::to_owned).collect()
+        blocks(m)
+            .filter(|b| kind(b) == what)
+            .filter_map(|b| b.get(field).and_then(Value::as_str))
+            .map(str::to_owned)
+            .collect()
     };
     let mut used = BTreeSet::new();
     for (i, message) in messages.iter().enumerate() {
         let answered = ids(message, "tool_result", "tool_use_id");
         if let Some(id) = answered.difference(&used).next() {
-            return Err(Refusal::bad(format!("messages.{i}.content.0: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` block must have a corresponding `tool_use` block in the previous message.")));
+            return Err(Refusal::bad(format!(
+                "messages.{i}.content.0: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
+            )));
         }
         if let Some(id) = used.difference(&answered).next() {
-            return Err(Refusal::bad(format!("messages.{i}: `tool_use` ids were found without `tool_result` blocks immediately after: {id}. Each `tool_use` block must have a corresponding `tool_result` block in the next message.")));
+            return Err(Refusal::bad(format!(
+                "messages.{i}: `tool_use` ids were found without `tool_result` blocks immediately after: {id}. Each `tool_use` block must have a corresponding `tool_result` block in the next message."
+            )));
         }
         used = ids(message, "tool_use", "id");
     }
     match used.first() {
-        Some(id) => Err(Refusal::bad(format!("messages: `tool_use` ids were found without `tool_result` blocks immediately after: {id}."))),
+        Some(id) => Err(Refusal::bad(format!(
+            "messages: `tool_use` ids were found without `tool_result` blocks immediately after: {id}."
+        ))),
         None => Ok(()),
     }
 }
@@ -435,12 +505,17 @@ fn pairs(messages: &[Value]) -> Result<(), Refusal> {
 /// With thinking on, the turn that is being continued begins with its thinking block.
 fn thinking_first(messages: &[Value]) -> Result<(), Refusal> {
     let results = |m: &Value| blocks(m).any(|b| kind(b) == "tool_result");
-    let from = messages.iter().rposition(|m| m.get("role") == Some(&"user".into()) && !results(m)).map_or(0, |at| at + 1);
+    let from = messages
+        .iter()
+        .rposition(|m| m.get("role") == Some(&"user".into()) && !results(m))
+        .map_or(0, |at| at + 1);
     for (i, message) in messages.iter().enumerate().skip(from) {
         let uses = blocks(message).any(|b| kind(b) == "tool_use");
         let first = blocks(message).next().map(kind).unwrap_or_default();
         if uses && !matches!(first, "thinking" | "redacted_thinking") {
-            return Err(Refusal::bad(format!("messages.{i}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`. When `thinking` is enabled, a final `assistant` message must start with a thinking block.")));
+            return Err(Refusal::bad(format!(
+                "messages.{i}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`. When `thinking` is enabled, a final `assistant` message must start with a thinking block."
+            )));
         }
     }
     Ok(())

@@ -159,7 +159,11 @@ pub(super) fn frames(told: &Told<'_>) -> Vec<Piece> {
         // "may be "" for no arguments, meaning {}".
         let text = if call.text == "{}" { "" } else { call.text.as_str() };
         for piece in pieces(text, per) {
-            blocks.delta(Part::Content, json!({"type": "input_json_delta", "partial_json": piece}), tokens(piece));
+            blocks.delta(
+                Part::Content,
+                json!({"type": "input_json_delta", "partial_json": piece}),
+                tokens(piece),
+            );
         }
         blocks.close();
     }

@@ -14,19 +14,53 @@ use vocab::{Caps, Effort};
 pub(crate) struct Gemini;
 
 const FIELDS: &[&str] = &[
-    "contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings", "cachedContent",
-    "serviceTier", "labels", "model", "store",
+    "contents",
+    "systemInstruction",
+    "tools",
+    "toolConfig",
+    "generationConfig",
+    "safetySettings",
+    "cachedContent",
+    "serviceTier",
+    "labels",
+    "model",
+    "store",
 ];
 
 const CONFIG_FIELDS: &[&str] = &[
-    "maxOutputTokens", "temperature", "topP", "topK", "seed", "stopSequences", "candidateCount", "responseMimeType",
-    "responseSchema", "responseJsonSchema", "presencePenalty", "frequencyPenalty", "responseLogprobs", "logprobs",
-    "thinkingConfig", "responseModalities", "speechConfig", "imageConfig", "mediaResolution", "enableEnhancedCivicAnswers",
+    "maxOutputTokens",
+    "temperature",
+    "topP",
+    "topK",
+    "seed",
+    "stopSequences",
+    "candidateCount",
+    "responseMimeType",
+    "responseSchema",
+    "responseJsonSchema",
+    "presencePenalty",
+    "frequencyPenalty",
+    "responseLogprobs",
+    "logprobs",
+    "thinkingConfig",
+    "responseModalities",
+    "speechConfig",
+    "imageConfig",
+    "mediaResolution",
+    "enableEnhancedCivicAnswers",
 ];
 
 /// Keywords of JSON Schema outside the subset that `parameters` and `responseSchema` take.
-const NOT_IN_SUBSET: &[&str] =
-    &["$schema", "$ref", "$defs", "additionalProperties", "const", "oneOf", "exclusiveMinimum", "exclusiveMaximum"];
+const NOT_IN_SUBSET: &[&str] = &[
+    "$schema",
+    "$ref",
+    "$defs",
+    "additionalProperties",
+    "const",
+    "oneOf",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+];
 
 impl Tongue for Gemini {
     fn route(&self, _provider: &Provider, method: &str, path: &str, query: &str) -> Route {
@@ -105,7 +139,9 @@ impl Tongue for Gemini {
 
 fn refuse(refusal: &Refusal) -> Page {
     let (status, name) = match &refusal.why {
-        Why::Bad { .. } | Why::TooLong { .. } | Why::BadKey | Why::TooLarge | Why::Filtered => (400, "INVALID_ARGUMENT"),
+        Why::Bad { .. } | Why::TooLong { .. } | Why::BadKey | Why::TooLarge | Why::Filtered => {
+            (400, "INVALID_ARGUMENT")
+        }
         Why::NoKey | Why::Forbidden => (403, "PERMISSION_DENIED"),
         Why::Payment => (400, "FAILED_PRECONDITION"),
         Why::Quota | Why::Busy { .. } => (429, "RESOURCE_EXHAUSTED"),
@@ -114,23 +150,29 @@ fn refuse(refusal: &Refusal) -> Page {
         Why::Server(504) => (504, "DEADLINE_EXCEEDED"),
         Why::Server(status) => (*status, "INTERNAL"),
     };
-    let violation = |id: &str| {
-        json!({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": id}]})
-    };
-    let delay = |text: String| json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": text});
+    let violation = |id: &str| json!({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": id}]});
+    let delay =
+        |text: String| json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": text});
     let (message, details) = match &refusal.why {
         Why::BadKey => (
             "API key not valid. Please pass a valid API key.".to_owned(),
             vec![json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID",
                 "domain": "googleapis.com", "metadata": {"service": "generativelanguage.googleapis.com"}})],
         ),
-        Why::NoKey => ("Method doesn't allow unregistered callers (callers without established identity).".into(), vec![]),
+        Why::NoKey => (
+            "Method doesn't allow unregistered callers (callers without established identity).".into(),
+            vec![],
+        ),
         Why::NoModel(model) => (
-            format!("models/{model} is not found for API version v1beta, or is not supported for generateContent."),
+            format!(
+                "models/{model} is not found for API version v1beta, or is not supported for generateContent."
+            ),
             vec![],
         ),
         Why::TooLong { tokens, limit } => (
-            format!("The input token count ({tokens}) exceeds the maximum number of tokens allowed ({limit})."),
+            format!(
+                "The input token count ({tokens}) exceeds the maximum number of tokens allowed ({limit})."
+            ),
             vec![],
         ),
         Why::Quota => (
@@ -159,7 +201,8 @@ fn unknown(name: &str, at: &str) -> Refusal {
 
 /// "JSON names are camelCase; snake_case is accepted on input." What is the client's own is left alone.
 fn camel(value: Value) -> Value {
-    const OWN: &[&str] = &["args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema"];
+    const OWN: &[&str] =
+        &["args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema"];
     match value {
         Value::Array(all) => all.into_iter().map(camel).collect(),
         Value::Object(map) => map
@@ -202,7 +245,8 @@ fn read(incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
     }
     let model = incoming.provider.model(&name);
     let caps = model.map_or(Caps::all(), |m| m.caps(incoming.provider));
-    let mut ask = Ask { model: name, n: 1, parallel: true, stream, sse, showing: Showing::Hidden, ..Ask::default() };
+    let mut ask =
+        Ask { model: name, n: 1, parallel: true, stream, sse, showing: Showing::Hidden, ..Ask::default() };
     if let Some(config) = json::inner(&map, "generationConfig")? {
         configure(config, model, caps, &mut ask)?;
     }
@@ -238,7 +282,9 @@ fn configure(config: &Object, model: Option<&Model>, caps: Caps, ask: &mut Ask) 
         && asked > model.max_output
     {
         let most = model.max_output + 1;
-        return Err(Refusal::bad(format!("Unable to submit request because it has a maxOutputTokens value of {asked} but the supported range is from 1 (inclusive) to {most} (exclusive).")));
+        return Err(Refusal::bad(format!(
+            "Unable to submit request because it has a maxOutputTokens value of {asked} but the supported range is from 1 (inclusive) to {most} (exclusive)."
+        )));
     }
     json::real(config, "temperature", 0.0, 2.0)?;
     json::real(config, "topP", 0.0, 1.0)?;
@@ -265,7 +311,9 @@ fn configure(config: &Object, model: Option<&Model>, caps: Caps, ask: &mut Ask) 
         ("application/json", Some(schema)) => Shape::Schema(schema.clone()),
         ("application/json", None) => Shape::Object,
         (_, Some(_)) => {
-            return Err(Refusal::bad("response_mime_type must be application/json when a response schema is set."));
+            return Err(Refusal::bad(
+                "response_mime_type must be application/json when a response schema is set.",
+            ));
         }
         _ => Shape::Text,
     };
@@ -276,10 +324,17 @@ fn configure(config: &Object, model: Option<&Model>, caps: Caps, ask: &mut Ask) 
         if !caps.contains(Caps::REASONING) {
             return Err(Refusal::bad("Thinking is not supported by this model"));
         }
-        ask.effort = match (json::text(thinking, "thinkingLevel")?, json::number(thinking, "thinkingBudget", -1, 1 << 20)?) {
+        ask.effort = match (
+            json::text(thinking, "thinkingLevel")?,
+            json::number(thinking, "thinkingBudget", -1, 1 << 20)?,
+        ) {
             (Some(word), _) => match Effort::named(&word.to_ascii_lowercase()) {
                 Some(effort) if effort != Effort::None && effort != Effort::Max => Some(effort),
-                _ => return Err(Refusal::bad(format!("Invalid value at 'generation_config.thinking_config.thinking_level': \"{word}\""))),
+                _ => {
+                    return Err(Refusal::bad(format!(
+                        "Invalid value at 'generation_config.thinking_config.thinking_level': \"{word}\""
+                    )));
+                }
             },
             (None, Some(0)) if model.is_some_and(|m| m.reasons_always) => {
                 return Err(Refusal::bad("Budget 0 is invalid. This model only works in thinking mode."));
@@ -324,7 +379,9 @@ fn tools(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
             let name = declared.get("name").and_then(Value::as_str).unwrap_or_default();
             let plain = |c: char| c.is_ascii_alphanumeric() || "_.:-".contains(c);
             if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
-                return Err(Refusal::bad(format!("Invalid function name at tools[{i}]. Must start with a letter or an underscore.")));
+                return Err(Refusal::bad(format!(
+                    "Invalid function name at tools[{i}]. Must start with a letter or an underscore."
+                )));
             }
             let subset = declared.get("parameters").filter(|p| !p.is_null());
             let full = declared.get("parametersJsonSchema").filter(|p| !p.is_null());
@@ -343,10 +400,17 @@ fn tools(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
     }
     let config = map.get("toolConfig").and_then(|t| t.get("functionCallingConfig"));
     let Some(config) = config else { return Ok(()) };
-    let allowed: Vec<&str> =
-        config.get("allowedFunctionNames").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let allowed: Vec<&str> = config
+        .get("allowedFunctionNames")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     if let Some(name) = allowed.iter().find(|name| !ask.tools.iter().any(|t| t.name == **name)) {
-        return Err(Refusal::bad(format!("allowed_function_names contains \"{name}\", which is not declared")));
+        return Err(Refusal::bad(format!(
+            "allowed_function_names contains \"{name}\", which is not declared"
+        )));
     }
     ask.pick = match (config.get("mode").and_then(Value::as_str), allowed.as_slice()) {
         (Some("ANY"), [only]) => Pick::Named((*only).to_owned()),
@@ -354,7 +418,11 @@ fn tools(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
         (Some("NONE"), _) => Pick::Never,
         (Some("AUTO" | "VALIDATED" | "MODE_UNSPECIFIED") | None, []) => Pick::Auto,
         (Some("VALIDATED"), _) => Pick::Auto,
-        (Some(other), []) => return Err(Refusal::bad(format!("Invalid value at 'tool_config.function_calling_config.mode': \"{other}\""))),
+        (Some(other), []) => {
+            return Err(Refusal::bad(format!(
+                "Invalid value at 'tool_config.function_calling_config.mode': \"{other}\""
+            )));
+        }
         _ => return Err(Refusal::bad("allowed_function_names should only be set when mode is ANY.")),
     };
     Ok(())
@@ -378,24 +446,34 @@ fn read_content(content: &Value, i: usize, ask: &mut Ask) -> Result<(), Refusal>
         if let Some(said) = part.get("text").and_then(Value::as_str) {
             // An empty text may carry a signature; alone it is refused.
             if said.is_empty() && part.get("thoughtSignature").is_none() {
-                return Err(Refusal::bad(format!("* GenerateContentRequest.contents[{i}].parts: empty text parameter")));
+                return Err(Refusal::bad(format!(
+                    "* GenerateContentRequest.contents[{i}].parts: empty text parameter"
+                )));
             }
             tally.text(said);
             text.push_str(said);
         } else if let Some(call) = part.get("functionCall") {
             if call.get("name").and_then(Value::as_str).is_none_or(str::is_empty) {
-                return Err(Refusal::bad(format!("* GenerateContentRequest.contents[{i}].parts.function_call.name: Name cannot be empty.")));
+                return Err(Refusal::bad(format!(
+                    "* GenerateContentRequest.contents[{i}].parts.function_call.name: Name cannot be empty."
+                )));
             }
             if call.get("args").is_some_and(|a| !a.is_object() && !a.is_null()) {
-                return Err(Refusal::bad(format!("Invalid value at 'contents[{i}].parts.function_call.args' (type.googleapis.com/google.protobuf.Struct)")));
+                return Err(Refusal::bad(format!(
+                    "Invalid value at 'contents[{i}].parts.function_call.args' (type.googleapis.com/google.protobuf.Struct)"
+                )));
             }
             tally.flat();
         } else if let Some(response) = part.get("functionResponse") {
             if response.get("name").and_then(Value::as_str).is_none_or(str::is_empty) {
-                return Err(Refusal::bad(format!("* GenerateContentRequest.contents[{i}].parts.function_response.name: Name cannot be empty.")));
+                return Err(Refusal::bad(format!(
+                    "* GenerateContentRequest.contents[{i}].parts.function_response.name: Name cannot be empty."
+                )));
             }
             let Some(value) = response.get("response").filter(|r| r.is_object()) else {
-                return Err(Refusal::bad(format!("Invalid value at 'contents[{i}].parts.function_response.response' (type.googleapis.com/google.protobuf.Struct)")));
+                return Err(Refusal::bad(format!(
+                    "Invalid value at 'contents[{i}].parts.function_response.response' (type.googleapis.com/google.protobuf.Struct)"
+                )));
             };
             let said = result_text(value);
             tally.text(&said);
@@ -407,11 +485,15 @@ fn read_content(content: &Value, i: usize, ask: &mut Ask) -> Result<(), Refusal>
         } else if part.get("inlineData").or_else(|| part.get("fileData")).is_some() {
             tally.media();
         } else {
-            return Err(Refusal::bad(format!("* GenerateContentRequest.contents[{i}].parts: required oneof field 'data' must have one initialized field")));
+            return Err(Refusal::bad(format!(
+                "* GenerateContentRequest.contents[{i}].parts: required oneof field 'data' must have one initialized field"
+            )));
         }
     }
     if !any {
-        return Err(Refusal::bad(format!("* GenerateContentRequest.contents[{i}].parts: contents.parts must not be empty.")));
+        return Err(Refusal::bad(format!(
+            "* GenerateContentRequest.contents[{i}].parts: contents.parts must not be empty."
+        )));
     }
     ask.results = (!results.is_empty()).then_some(results);
     if role == "user" && !text.is_empty() {
@@ -432,13 +514,20 @@ fn history(contents: &[Value]) -> Result<(), Refusal> {
         if calls == 0 {
             continue;
         }
-        let model_before = i.checked_sub(1).and_then(|b| contents.get(b)).is_none_or(|c| c.get("role") == Some(&"model".into()));
+        let model_before = i
+            .checked_sub(1)
+            .and_then(|b| contents.get(b))
+            .is_none_or(|c| c.get("role") == Some(&"model".into()));
         if model_before {
-            return Err(Refusal::bad("Please ensure that function call turn comes immediately after a user turn or after a function response turn."));
+            return Err(Refusal::bad(
+                "Please ensure that function call turn comes immediately after a user turn or after a function response turn.",
+            ));
         }
         let responses = contents.get(i + 1).map_or(0, |c| count(c, "functionResponse"));
         if responses != calls {
-            return Err(Refusal::bad("Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn."));
+            return Err(Refusal::bad(
+                "Please ensure that the number of function response parts is equal to the number of function call parts of the function call turn.",
+            ));
         }
     }
     Ok(())
@@ -454,7 +543,10 @@ fn signatures(contents: &[Value], provider: &Provider, model: &str) -> Result<()
         let name = first.pointer("/functionCall/name").and_then(Value::as_str).unwrap_or_default();
         match first.get("thoughtSignature").and_then(Value::as_str) {
             None => {
-                return Err(Refusal::bad(format!("Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly, and missing thought_signature may lead to degraded model performance. Additional data, function call `{name}` , position {}.", i + 1)));
+                return Err(Refusal::bad(format!(
+                    "Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly, and missing thought_signature may lead to degraded model performance. Additional data, function call `{name}` , position {}.",
+                    i + 1
+                )));
             }
             Some(signature) if !gemini_say::accepts(provider, model, signature) => {
                 return Err(Refusal::bad("Thought signature is not valid."));

@@ -28,7 +28,9 @@ fn signature(told: &Told<'_>, id: u64) -> String {
 /// Its own seal, or the documented bypass value.
 pub(super) fn accepts(provider: &Provider, model: &str, signature: &str) -> bool {
     let decoded = STANDARD.decode(signature).unwrap_or_default();
-    signature == BYPASS || decoded == BYPASS.as_bytes() || decoded.starts_with(seal(provider, model).as_bytes())
+    signature == BYPASS
+        || decoded == BYPASS.as_bytes()
+        || decoded.starts_with(seal(provider, model).as_bytes())
 }
 
 fn usage(told: &Told<'_>, figures: Figures) -> Value {
@@ -115,10 +117,14 @@ pub(super) fn whole(told: &Told<'_>) -> Value {
             parts.push(json!({"text": choice.text}));
         }
         parts.extend(call_parts(told, choice));
-        if choice.calls.is_empty() && thinks(told) && let Some(last) = parts.last_mut() {
+        if choice.calls.is_empty()
+            && thinks(told)
+            && let Some(last) = parts.last_mut()
+        {
             last["thoughtSignature"] = signature(told, told.answer.id).into();
         }
-        let mut out = json!({"finishReason": finish_name(told, choice), "index": index, "content": {"role": "model"}});
+        let mut out =
+            json!({"finishReason": finish_name(told, choice), "index": index, "content": {"role": "model"}});
         if !parts.is_empty() {
             out["content"]["parts"] = parts.into();
         }
@@ -177,7 +183,11 @@ pub(super) fn frames(told: &Told<'_>) -> Vec<Piece> {
         };
         // Cumulative in every frame; the last one has it all.
         let so_far = figures.filter(|_| !odd).map(|f| {
-            if i == last || f == Figures::default() { f } else { Figures { output: said, reasoning: thought, ..f } }
+            if i == last || f == Figures::default() {
+                f
+            } else {
+                Figures { output: said, reasoning: thought, ..f }
+            }
         });
         let data = body(told, Some(json!([candidate])), so_far);
         out.push(Piece::json(part, data, said + thought - hidden).reporting(so_far));

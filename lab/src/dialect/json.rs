@@ -43,7 +43,8 @@ pub(crate) fn number(map: &Object, key: &str, least: i64, most: i64) -> Result<O
     if (least..=most).contains(&number) {
         return Ok(Some(number));
     }
-    let message = format!("Invalid '{key}': expected a value between {least} and {most}, but got {number} instead.");
+    let message =
+        format!("Invalid '{key}': expected a value between {least} and {most}, but got {number} instead.");
     Err(Refusal::coded("invalid_value", Some(key), message))
 }
 
@@ -58,7 +59,8 @@ pub(crate) fn real(map: &Object, key: &str, least: f64, most: f64) -> Result<Opt
     if (least..=most).contains(&number) {
         return Ok(Some(number));
     }
-    let message = format!("Invalid '{key}': expected a value between {least} and {most}, but got {number} instead.");
+    let message =
+        format!("Invalid '{key}': expected a value between {least} and {most}, but got {number} instead.");
     Err(Refusal::coded("invalid_value", Some(key), message))
 }
 
@@ -112,14 +114,18 @@ pub(crate) fn content(value: Option<&Value>, at: &str, tally: &mut Tally) -> Res
                 match part.get("type").and_then(Value::as_str) {
                     Some("text" | "refusal") => {
                         let text = part.get("text").or_else(|| part.get("refusal")).and_then(Value::as_str);
-                        let text = text.ok_or_else(|| Refusal::at(at, format!("Missing required parameter: '{at}.text'.")))?;
+                        let text = text.ok_or_else(|| {
+                            Refusal::at(at, format!("Missing required parameter: '{at}.text'."))
+                        })?;
                         tally.text(text);
                         out.push_str(text);
                     }
                     Some("image_url" | "input_audio" | "file") => tally.media(),
                     other => {
                         let named = other.unwrap_or("none");
-                        let message = format!("Invalid value: '{named}' in '{at}'. Supported values are: 'text', 'image_url', 'input_audio', 'refusal', and 'file'.");
+                        let message = format!(
+                            "Invalid value: '{named}' in '{at}'. Supported values are: 'text', 'image_url', 'input_audio', 'refusal', and 'file'."
+                        );
                         return Err(Refusal::coded("invalid_value", Some(at), message));
                     }
                 }

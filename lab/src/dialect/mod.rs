@@ -25,9 +25,15 @@ use vocab::Dialect;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// Some dialects name the model and the way of answering in the path.
-    Chat { model: Option<String>, stream: Option<bool>, sse: bool },
+    Chat {
+        model: Option<String>,
+        stream: Option<bool>,
+        sse: bool,
+    },
     /// How many tokens a prompt has.
-    Count { model: Option<String> },
+    Count {
+        model: Option<String>,
+    },
     Models,
     /// One model's own entry.
     ModelCard(String),

@@ -74,7 +74,8 @@ impl Tongue for Openai {
             Flavour::Vllm => "vllm",
             Flavour::Openai | Flavour::Groq => "lab",
         };
-        let mut card = json!({"id": model.name, "object": "model", "created": 1_763_690_000, "owned_by": owner});
+        let mut card =
+            json!({"id": model.name, "object": "model", "created": 1_763_690_000, "owned_by": owner});
         match provider.flavour {
             Flavour::Vllm => card["max_model_len"] = model.context.into(),
             Flavour::Groq => card["context_window"] = model.context.into(),
@@ -122,7 +123,9 @@ fn words(refusal: &Refusal) -> (u16, &'static str, &'static str, Option<String>)
         Why::Busy { .. } => (429, "requests", "rate_limit_exceeded", None),
         Why::Server(498) => (498, "flex_capacity_exceeded", "capacity_exceeded", None),
         Why::Server(status) => (*status, "server_error", "", None),
-        Why::TooLong { .. } => (400, "invalid_request_error", "context_length_exceeded", Some("messages".into())),
+        Why::TooLong { .. } => {
+            (400, "invalid_request_error", "context_length_exceeded", Some("messages".into()))
+        }
         Why::Filtered => (400, "invalid_request_error", "content_policy_violation", None),
         Why::TooLarge => (413, "invalid_request_error", "", None),
     }
@@ -136,7 +139,9 @@ pub(crate) fn refuse(flavour: Flavour, refusal: &Refusal) -> Page {
         (Why::TooLong { tokens, limit }, Flavour::Openai | Flavour::Vllm) => format!(
             "This model's maximum context length is {limit} tokens. However, your messages resulted in {tokens} tokens. Please reduce the length of the messages."
         ),
-        (Why::TooLong { .. }, Flavour::Groq) => "Please reduce the length of the messages or completion.".into(),
+        (Why::TooLong { .. }, Flavour::Groq) => {
+            "Please reduce the length of the messages or completion.".into()
+        }
         (Why::TooLong { tokens, limit }, Flavour::Llamacpp) => {
             format!("the request exceeds the available context size ({tokens} > {limit}), try increasing it")
         }

@@ -84,13 +84,17 @@ pub(crate) fn usage(figures: Figures, voice: Voice) -> Value {
     let cached = json!({"cached_tokens": figures.cached});
     match voice {
         Voice::Openai => {
-            usage["prompt_tokens_details"] =
-                json!({"cached_tokens": figures.cached, "cache_write_tokens": figures.written, "audio_tokens": 0});
+            usage["prompt_tokens_details"] = json!({"cached_tokens": figures.cached, "cache_write_tokens": figures.written, "audio_tokens": 0});
             usage["completion_tokens_details"] = json!({"reasoning_tokens": figures.reasoning, "audio_tokens": 0,
                 "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0});
         }
         Voice::Groq => {
-            for (name, secs) in [("queue_time", 0.011), ("prompt_time", 0.004), ("completion_time", 0.04), ("total_time", 0.044)] {
+            for (name, secs) in [
+                ("queue_time", 0.011),
+                ("prompt_time", 0.004),
+                ("completion_time", 0.04),
+                ("total_time", 0.044),
+            ] {
                 usage[name] = secs.into();
             }
             usage["prompt_tokens_details"] = cached;
@@ -127,7 +131,8 @@ pub(crate) fn whole(told: &Told<'_>, voice: Voice) -> Value {
         return json!({"error": {"message": "The server had an error while processing your request.",
             "type": "server_error", "param": null, "code": null}});
     }
-    let choices: Vec<Value> = told.answer.choices.iter().enumerate().map(|(i, c)| whole_choice(told, voice, i, c)).collect();
+    let choices: Vec<Value> =
+        told.answer.choices.iter().enumerate().map(|(i, c)| whole_choice(told, voice, i, c)).collect();
     let mut body = json!({
         "id": format!("chatcmpl-{}", told.id()),
         "object": "chat.completion",
@@ -170,8 +175,7 @@ fn whole_choice(told: &Told<'_>, voice: Voice, index: usize, choice: &Choice) ->
     let logprobs = told.ask.logprobs.map(|top| {
         json!({"content": pieces(&choice.text, 1).iter().map(|t| logprob(t, top)).collect::<Vec<_>>(), "refusal": null})
     });
-    let mut out =
-        json!({"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish_name(&choice.finish)});
+    let mut out = json!({"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish_name(&choice.finish)});
     if let (Voice::Vllm, Finish::Sequence(sequence)) = (voice, &choice.finish) {
         out["stop_reason"] = sequence.clone().into();
     }
@@ -261,7 +265,8 @@ fn deltas(told: &Told<'_>, voice: Voice, choice: &Choice) -> Vec<Delta> {
             last.part = Part::Close;
         }
         _ => {
-            let value = if voice == Voice::Ollama { json!({"role": "assistant", "content": ""}) } else { json!({}) };
+            let value =
+                if voice == Voice::Ollama { json!({"role": "assistant", "content": ""}) } else { json!({}) };
             out.push(Delta { finish: Some(finish), ..Delta::new(Part::Close, value, 0) });
         }
     }
@@ -284,7 +289,8 @@ fn call_deltas(told: &Told<'_>, voice: Voice, index: usize, call: &Made, out: &m
     }
     if voice == Voice::Workers {
         // "A tool call may end with a fragment whose id, type and name are null".
-        let tail = json!({"index": index, "id": null, "type": null, "function": {"name": null, "arguments": ""}});
+        let tail =
+            json!({"index": index, "id": null, "type": null, "function": {"name": null, "arguments": ""}});
         out.push(Delta::new(Part::Content, json!({"tool_calls": [tail]}), 0));
     }
 }
@@ -313,7 +319,10 @@ impl Chunks<'_> {
                 out.insert("usage".into(), Value::Null);
             }
             self.count += 1;
-            out.insert("obfuscation".into(), "aBc3dEf9"[..usize::try_from(self.count % 8).unwrap_or(0)].into());
+            out.insert(
+                "obfuscation".into(),
+                "aBc3dEf9"[..usize::try_from(self.count % 8).unwrap_or(0)].into(),
+            );
         }
         out
     }
@@ -333,8 +342,12 @@ impl Chunks<'_> {
 
 pub(crate) fn frames(told: &Told<'_>, voice: Voice) -> Vec<Piece> {
     let mut chunks = Chunks { told, voice, count: 0 };
-    let mut queues: Vec<_> =
-        told.answer.choices.iter().map(|c| deltas(told, voice, c).into_iter().collect::<std::collections::VecDeque<_>>()).collect();
+    let mut queues: Vec<_> = told
+        .answer
+        .choices
+        .iter()
+        .map(|c| deltas(told, voice, c).into_iter().collect::<std::collections::VecDeque<_>>())
+        .collect();
     let mut out: Vec<Piece> = Vec::new();
     let mut sum = 0;
     // Choices take turns, as they do where they are made together.

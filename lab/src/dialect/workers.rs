@@ -41,7 +41,8 @@ impl Tongue for WorkersAi {
     fn read(&self, incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
         let map = json::object(incoming.body)?;
         let Route::Chat { model: Some(name), .. } = incoming.route else {
-            let name = json::text(&map, "model")?.ok_or_else(|| Refusal::at("model", "Bad input: model is required"))?;
+            let name = json::text(&map, "model")?
+                .ok_or_else(|| Refusal::at("model", "Bad input: model is required"))?;
             return openai_read::read_as(incoming.provider, Flavour::Vllm, &map, name);
         };
         if incoming.provider.model(name).is_some_and(|m| m.family == 2) {
@@ -75,11 +76,16 @@ impl Tongue for WorkersAi {
             Why::NoModel(model) => format!("No such model {model} or task"),
             Why::Quota => "you have used up your daily free allocation of 10,000 neurons".into(),
             Why::Busy { .. } => "Capacity temporarily exceeded, please try again.".into(),
-            Why::TooLong { tokens, limit } => format!("AiError: The estimated number of input and maximum output tokens ({tokens}) exceeded this model context window limit ({limit})."),
+            Why::TooLong { tokens, limit } => format!(
+                "AiError: The estimated number of input and maximum output tokens ({tokens}) exceeded this model context window limit ({limit})."
+            ),
             Why::Bad { code: "", .. } => format!("AiError: Bad input: {}", refusal.message),
             _ => format!("AiError: {}", refusal.message),
         };
-        Page::new(status, json!({"result": null, "success": false, "errors": [{"code": code, "message": message}], "messages": []}))
+        Page::new(
+            status,
+            json!({"result": null, "success": false, "errors": [{"code": code, "message": message}], "messages": []}),
+        )
     }
 
     fn whole(&self, told: &Told<'_>) -> Value {
@@ -87,7 +93,11 @@ impl Tongue for WorkersAi {
             return json!({"result": null, "success": false, "errors": [{"code": 3000, "message": "AiError: internal"}], "messages": []});
         }
         let result = if family2(told) { openai_say::whole(told, Voice::Workers) } else { native_whole(told) };
-        if told.ask.enveloped { json!({"result": result, "success": true, "errors": [], "messages": []}) } else { result }
+        if told.ask.enveloped {
+            json!({"result": result, "success": true, "errors": [], "messages": []})
+        } else {
+            result
+        }
     }
 
     fn frames(&self, told: &Told<'_>) -> Vec<Piece> {
@@ -131,7 +141,8 @@ fn family2(told: &Told<'_>) -> bool {
 }
 
 fn native(map: &json::Object, name: &str) -> Result<Ask, Refusal> {
-    let mut ask = Ask { model: name.to_owned(), n: 1, enveloped: true, showing: Showing::Hidden, ..Ask::default() };
+    let mut ask =
+        Ask { model: name.to_owned(), n: 1, enveloped: true, showing: Showing::Hidden, ..Ask::default() };
     ask.stream = json::flag(map, "stream")?.unwrap_or(false);
     ask.max_tokens = Some(json::count(map, "max_tokens", 0, u32::MAX)?.unwrap_or(MAX_TOKENS));
     ask.seed = json::number(map, "seed", i64::MIN, i64::MAX)?;
@@ -148,7 +159,11 @@ fn native(map: &json::Object, name: &str) -> Result<Ask, Refusal> {
                     return Err(Refusal::bad("response_format.json_schema must be a JSON schema"));
                 }
                 if ask.stream {
-                    return Err(Refusal::coded("5023", None, "JSON Schema mode is not supported with stream mode."));
+                    return Err(Refusal::coded(
+                        "5023",
+                        None,
+                        "JSON Schema mode is not supported with stream mode.",
+                    ));
                 }
                 Shape::Schema(schema)
             }
@@ -172,7 +187,9 @@ fn native(map: &json::Object, name: &str) -> Result<Ask, Refusal> {
         return Ok(ask);
     }
     let messages = json::list(map, "messages")?.filter(|m| !m.is_empty());
-    let Some(messages) = messages else { return Err(Refusal::bad("required properties at '/' are 'prompt' or 'messages'")) };
+    let Some(messages) = messages else {
+        return Err(Refusal::bad("required properties at '/' are 'prompt' or 'messages'"));
+    };
     for (i, message) in messages.iter().enumerate() {
         native_message(message, i, &mut ask)?;
     }
@@ -184,7 +201,9 @@ fn native_message(message: &Value, i: usize, ask: &mut Ask) -> Result<(), Refusa
     let role = message.get("role").and_then(Value::as_str).ok_or_else(|| bad("role is required"))?;
     let mut tally = Tally::default();
     let text = match message.get("content") {
-        Some(content @ (Value::String(_) | Value::Array(_))) => json::content(Some(content), "content", &mut tally)?,
+        Some(content @ (Value::String(_) | Value::Array(_))) => {
+            json::content(Some(content), "content", &mut tally)?
+        }
         // "content null: refused; send """.
         _ => return Err(bad("Type mismatch of '/content', 'string' not in 'null'")),
     };
@@ -220,7 +239,9 @@ fn native_calls(told: &Told<'_>) -> Vec<Value> {
     let bad = told.troubles.has(Kind::BadArguments);
     let calls = told.answer.choices.iter().flat_map(|c| &c.calls);
     // "result arguments may be object or string".
-    calls.map(|c| json!({"name": c.name, "arguments": if bad { json!(c.text) } else { c.args.clone() }})).collect()
+    calls
+        .map(|c| json!({"name": c.name, "arguments": if bad { json!(c.text) } else { c.args.clone() }}))
+        .collect()
 }
 
 fn native_whole(told: &Told<'_>) -> Value {

@@ -56,14 +56,17 @@ impl Say {
         self.stream = true;
         match self.dialect() {
             Dialect::Gemini => self,
-            Dialect::OpenaiChat => self.with("stream", json!(true)).with("stream_options", json!({"include_usage": true})),
+            Dialect::OpenaiChat => {
+                self.with("stream", json!(true)).with("stream_options", json!({"include_usage": true}))
+            }
             _ => self.with("stream", json!(true)),
         }
     }
 
     /// Offers functions and perhaps forces one.
     pub fn tools(self, names: &[&str], forced: bool) -> Self {
-        let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+        let schema =
+            json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
         let each = |make: &dyn Fn(&str) -> Value| -> Value { names.iter().map(|n| make(n)).collect() };
         match self.dialect() {
             Dialect::Gemini => {
@@ -74,10 +77,12 @@ impl Say {
             }
             Dialect::Anthropic => {
                 let tools = each(&|n| json!({"name": n, "input_schema": schema}));
-                self.with("tools", tools).with("tool_choice", json!({"type": if forced { "any" } else { "auto" }}))
+                self.with("tools", tools)
+                    .with("tool_choice", json!({"type": if forced { "any" } else { "auto" }}))
             }
             _ => {
-                let tools = each(&|n| json!({"type": "function", "function": {"name": n, "parameters": schema}}));
+                let tools =
+                    each(&|n| json!({"type": "function", "function": {"name": n, "parameters": schema}}));
                 self.with("tools", tools).with("tool_choice", json!(if forced { "required" } else { "auto" }))
             }
         }
@@ -296,7 +301,8 @@ impl Heard {
         let fresh = figures.input - figures.cached - figures.written - figures.written_long;
         figures.input = number("input_tokens").unwrap_or(fresh) + read + written;
         figures.cached = read;
-        let long = usage["cache_creation"]["ephemeral_1h_input_tokens"].as_u64().unwrap_or(figures.written_long);
+        let long =
+            usage["cache_creation"]["ephemeral_1h_input_tokens"].as_u64().unwrap_or(figures.written_long);
         (figures.written, figures.written_long) = (written - long, long);
         if let Some(output) = number("output_tokens") {
             let thinking = usage["output_tokens_details"]["thinking_tokens"].as_u64().unwrap_or(0);
@@ -318,7 +324,9 @@ impl Heard {
             "content_block_delta" => match value["delta"]["type"].as_str().unwrap() {
                 "text_delta" => add(&mut self.text, &value["delta"]["text"]),
                 "thinking_delta" => add(&mut self.reasoning, &value["delta"]["thinking"]),
-                "input_json_delta" => add(&mut self.calls.last_mut().unwrap().1, &value["delta"]["partial_json"]),
+                "input_json_delta" => {
+                    add(&mut self.calls.last_mut().unwrap().1, &value["delta"]["partial_json"])
+                }
                 "signature_delta" => self.signatures += 1,
                 other => panic!("{other}"),
             },

@@ -131,13 +131,15 @@ fn results_of_tools_are_talked_about() {
 fn answers_have_the_shape_that_was_asked() {
     let schema = json!({"type": "object", "additionalProperties": false, "required": ["n", "name"],
         "properties": {"n": {"type": "integer", "minimum": 3}, "name": {"type": "string"}}});
-    let openai = json!({"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": schema}});
+    let openai =
+        json!({"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": schema}});
     for (provider, model) in EVERYONE {
         let say = Say::to(provider, model, "As JSON please");
         let say = match (say.dialect(), model) {
-            (Dialect::Gemini, _) => {
-                say.with("generationConfig", json!({"responseMimeType": "application/json", "responseJsonSchema": schema}))
-            }
+            (Dialect::Gemini, _) => say.with(
+                "generationConfig",
+                json!({"responseMimeType": "application/json", "responseJsonSchema": schema}),
+            ),
             (Dialect::Anthropic, _) => {
                 say.with("output_config", json!({"format": {"type": "json_schema", "schema": schema}}))
             }
@@ -147,7 +149,8 @@ fn answers_have_the_shape_that_was_asked() {
             _ => say.with("response_format", openai.clone()),
         };
         let heard = say.hear(&lab());
-        let value: Value = serde_json::from_str(&heard.text).unwrap_or_else(|e| panic!("{provider} {e} {heard:?}"));
+        let value: Value =
+            serde_json::from_str(&heard.text).unwrap_or_else(|e| panic!("{provider} {e} {heard:?}"));
         assert!(value["n"].as_i64().unwrap() >= 3 && value["name"].is_string(), "{provider}/{model} {value}");
         assert_eq!(heard.usage.unwrap().output, tokens(&heard.text), "{provider}/{model}");
     }
@@ -160,7 +163,9 @@ fn limits_and_stops_are_honoured() {
             let say = Say::to(provider, model, "Long [[lab: tokens=90]]");
             let say = match say.dialect() {
                 Dialect::Gemini => say.with("generationConfig", json!({"maxOutputTokens": 10})),
-                Dialect::OpenaiChat if model == "gpt-lab-think" => say.with("max_completion_tokens", json!(70)),
+                Dialect::OpenaiChat if model == "gpt-lab-think" => {
+                    say.with("max_completion_tokens", json!(70))
+                }
                 _ => say.with("max_tokens", json!(10)),
             };
             let say = if stream { say.streamed() } else { say };
@@ -172,7 +177,8 @@ fn limits_and_stops_are_honoured() {
             }
         }
     }
-    let say = Say::to("anthropic", "claude-lab", "[[lab: say=\"one, two, three\"]]").with("stop_sequences", json!([", t"]));
+    let say = Say::to("anthropic", "claude-lab", "[[lab: say=\"one, two, three\"]]")
+        .with("stop_sequences", json!([", t"]));
     let body: Value = serde_json::from_slice(&say.play(&lab()).body()).unwrap();
     assert_eq!((&body["content"][0]["text"], &body["stop_reason"]), (&json!("one"), &json!("stop_sequence")));
     assert_eq!(body["stop_sequence"], ", t");
@@ -181,7 +187,9 @@ fn limits_and_stops_are_honoured() {
 
 #[test]
 fn reasoning_is_where_each_has_it() {
-    let ask = |provider, model, key: &str, value: Value| Say::to(provider, model, "Think [[lab: reasoning=12]]").with(key, value);
+    let ask = |provider, model, key: &str, value: Value| {
+        Say::to(provider, model, "Think [[lab: reasoning=12]]").with(key, value)
+    };
     let high = || json!("high");
     let cases = [
         (ask("openai", "gpt-lab-think", "reasoning_effort", high()), false, 1),
@@ -189,18 +197,48 @@ fn reasoning_is_where_each_has_it() {
         (ask("ollama", "qwen-lab:8b", "reasoning_effort", high()), true, 0),
         (ask("vllm", "org/big-lab", "reasoning_effort", high()), true, 0),
         (ask("workers", "@cf/lab/gpt-oss", "reasoning_effort", high()), true, 0),
-        (ask("gemini", "gemini-lab-flash", "generationConfig", json!({"thinkingConfig": {"thinkingLevel": "HIGH", "includeThoughts": true}})), true, 1),
-        (ask("gemini", "gemini-lab-flash", "generationConfig", json!({"thinkingConfig": {"thinkingLevel": "HIGH"}})), false, 1),
+        (
+            ask(
+                "gemini",
+                "gemini-lab-flash",
+                "generationConfig",
+                json!({"thinkingConfig": {"thinkingLevel": "HIGH", "includeThoughts": true}}),
+            ),
+            true,
+            1,
+        ),
+        (
+            ask(
+                "gemini",
+                "gemini-lab-flash",
+                "generationConfig",
+                json!({"thinkingConfig": {"thinkingLevel": "HIGH"}}),
+            ),
+            false,
+            1,
+        ),
         (ask("anthropic", "claude-lab", "thinking", json!({"type": "adaptive"})), true, 1),
     ];
     for (say, shown, apart) in cases {
         for say in [say.clone(), say.streamed()] {
             let heard = say.hear(&lab());
             let usage = heard.usage.unwrap();
-            assert_eq!(tokens(&heard.reasoning), if shown { 12 } else { 0 }, "{}/{}", say.provider, say.model);
+            assert_eq!(
+                tokens(&heard.reasoning),
+                if shown { 12 } else { 0 },
+                "{}/{}",
+                say.provider,
+                say.model
+            );
             // Local servers report one figure for both.
             assert_eq!(usage.reasoning, apart * 12, "{}/{}", say.provider, say.model);
-            assert_eq!(usage.output, tokens(&heard.text) + (1 - apart) * 12, "{}/{}", say.provider, say.model);
+            assert_eq!(
+                usage.output,
+                tokens(&heard.text) + (1 - apart) * 12,
+                "{}/{}",
+                say.provider,
+                say.model
+            );
         }
     }
 }
@@ -233,7 +271,9 @@ fn the_same_story_twice() {
         let play = |seed| {
             let lab = lab();
             let mut dice = Dice::seeded(seed);
-            (0..3).map(|i| lab.respond(&say.request(&lab), Instant::from_secs(i), &mut dice)).collect::<Vec<_>>()
+            (0..3)
+                .map(|i| lab.respond(&say.request(&lab), Instant::from_secs(i), &mut dice))
+                .collect::<Vec<_>>()
         };
         assert_eq!(play(1), play(1), "{provider}/{model}");
         assert_ne!(play(1), play(2), "{provider}/{model}: another seed, another pace");
@@ -246,7 +286,12 @@ fn the_same_story_twice() {
 fn several_choices_are_all_billed() {
     let say = Say::to("openai", "gpt-lab-mini", "Thrice [[lab: tokens=8]]").with("n", json!(3));
     let body: Value = serde_json::from_slice(&say.play(&lab()).body()).unwrap();
-    let texts: Vec<&str> = body["choices"].as_array().unwrap().iter().map(|c| c["message"]["content"].as_str().unwrap()).collect();
+    let texts: Vec<&str> = body["choices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["message"]["content"].as_str().unwrap())
+        .collect();
     assert_eq!(texts.len(), 3);
     assert_ne!(texts[0], texts[1]);
     assert_eq!(body["usage"]["completion_tokens"], 24);
@@ -300,7 +345,8 @@ fn replies_have_the_fields_that_the_schemas_require() {
                     need(reply, provider, &["candidates", "usageMetadata", "modelVersion", "responseId"]);
                     need(&reply["candidates"][0], provider, &["content", "index"]);
                     let usage = &reply["usageMetadata"];
-                    let sum = usage["promptTokenCount"].as_u64().unwrap() + usage["candidatesTokenCount"].as_u64().unwrap();
+                    let sum = usage["promptTokenCount"].as_u64().unwrap()
+                        + usage["candidatesTokenCount"].as_u64().unwrap();
                     assert_eq!(usage["totalTokenCount"].as_u64().unwrap(), sum);
                 }
                 assert_eq!(whole["candidates"][0]["finishReason"], "STOP");

@@ -48,7 +48,12 @@ fn harmless_troubles_change_neither_answer_nor_bill() {
 
 #[test]
 fn breaking_off_leaves_what_came_before_and_no_end() {
-    for (kind, end) in [(Kind::Cut, End::Done), (Kind::Drop, End::Close), (Kind::Reset, End::Reset), (Kind::Stall, End::Hang)] {
+    for (kind, end) in [
+        (Kind::Cut, End::Done),
+        (Kind::Drop, End::Close),
+        (Kind::Reset, End::Reset),
+        (Kind::Stall, End::Hang),
+    ] {
         everyone(|provider, model, _| {
             let (script, heard) = play(provider, model, &format!("fault={kind} after=5"), true);
             assert_eq!(script.end, end, "{provider}/{model} {kind}");
@@ -105,10 +110,14 @@ fn nothing_at_all() {
         for stream in [false, true] {
             let (script, heard) = play(provider, model, "fault=zero_tokens", stream);
             assert_eq!(script.status, 200);
-            assert!(heard.text.is_empty() && heard.calls.is_empty() && heard.ended, "{provider}/{model} {heard:?}");
+            assert!(
+                heard.text.is_empty() && heard.calls.is_empty() && heard.ended,
+                "{provider}/{model} {heard:?}"
+            );
             assert_eq!(heard.usage.unwrap().output, 0);
         }
-        for (kind, end) in [("refuse", End::Refuse), ("no_head", End::NoHead), ("no_connect", End::NoConnect)] {
+        for (kind, end) in [("refuse", End::Refuse), ("no_head", End::NoHead), ("no_connect", End::NoConnect)]
+        {
             let (script, _) = play(provider, model, &format!("fault={kind}"), true);
             assert_eq!((script.end, script.steps.len(), script.has_head()), (end, 0, false));
         }
@@ -125,7 +134,11 @@ fn usage_is_missing_zero_odd_or_twice() {
             assert_eq!(usage("fault=usage_zero"), Some(Figures::default()), "{provider}/{model} {stream}");
             for odd in ["usage_odd", "usage_twice"] {
                 let got = usage(&format!("fault={odd}")).unwrap();
-                assert_eq!((got.output, got.reasoning), (true_one.output, true_one.reasoning), "{provider}/{model} {odd}");
+                assert_eq!(
+                    (got.output, got.reasoning),
+                    (true_one.output, true_one.reasoning),
+                    "{provider}/{model} {odd}"
+                );
             }
             let silly = usage("fault=usage_impossible").unwrap();
             let possible = silly.cached <= silly.input && silly.reasoning <= silly.output;
@@ -216,7 +229,10 @@ fn labels_lie() {
 #[test]
 fn writes_are_cut_where_they_should_be() {
     let (split, _) = play("openai", "gpt-lab-mini", "fault=split_utf8", true);
-    assert!(split.steps.iter().any(|s| std::str::from_utf8(&s.bytes).is_err()), "a character is in two writes");
+    assert!(
+        split.steps.iter().any(|s| std::str::from_utf8(&s.bytes).is_err()),
+        "a character is in two writes"
+    );
     let (odd, _) = play("openai", "gpt-lab-mini", "fault=odd_splits size=7", true);
     assert!(odd.steps.iter().all(|s| s.bytes.len() <= 7));
     let plain = play("openai", "gpt-lab-mini", "", true).0.steps.len();
@@ -234,7 +250,8 @@ fn writes_are_cut_where_they_should_be() {
 #[test]
 fn arguments_may_be_no_json() {
     for (provider, model) in EVERYONE {
-        let say = Say::to(provider, model, "get_weather [[lab: fault=bad_arguments]]").tools(&["get_weather"], false);
+        let say = Say::to(provider, model, "get_weather [[lab: fault=bad_arguments]]")
+            .tools(&["get_weather"], false);
         for say in [say.clone(), say.streamed()] {
             let heard = say.hear(&lab());
             if say.dialect() == Dialect::Gemini {
@@ -251,11 +268,14 @@ fn arguments_may_be_no_json() {
 #[test]
 fn markers_count_their_requests_over_providers() {
     let lab = lab();
-    let say = |provider, model| Say::to(provider, model, "x [[lab: first=2 fault=server_error]]").play(&lab).status;
+    let say =
+        |provider, model| Say::to(provider, model, "x [[lab: first=2 fault=server_error]]").play(&lab).status;
     assert_eq!(say("openai", "gpt-lab-mini"), 500);
     assert_eq!(say("anthropic", "claude-lab"), 500);
     assert_eq!(say("anthropic", "claude-lab"), 200);
-    let only = |provider, model| Say::to(provider, model, "x [[lab: only=openai fault=server_error]]").play(&lab).status;
+    let only = |provider, model| {
+        Say::to(provider, model, "x [[lab: only=openai fault=server_error]]").play(&lab).status
+    };
     assert_eq!((only("openai", "gpt-lab-mini"), only("anthropic", "claude-lab")), (500, 200));
 }
 
@@ -263,7 +283,14 @@ fn markers_count_their_requests_over_providers() {
 #[test]
 fn the_log_is_what_the_wire_carried() {
     everyone(|provider, model, _| {
-        for what in ["", "fault=usage_missing", "fault=usage_zero", "fault=cut after=5", "fault=usage_twice", "fault=odd_splits"] {
+        for what in [
+            "",
+            "fault=usage_missing",
+            "fault=usage_zero",
+            "fault=cut after=5",
+            "fault=usage_twice",
+            "fault=odd_splits",
+        ] {
             for stream in [false, true] {
                 let lab = lab();
                 let say = Say::to(provider, model, &prompt(what));

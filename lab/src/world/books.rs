@@ -79,13 +79,19 @@ impl MemoryBooks {
             .iter()
             .flat_map(|(name, kept)| kept.account.orphans(now).into_iter().map(|op| (name.clone(), op)))
             .collect();
-        orphans.into_iter().filter(|(name, op)| state.post(name, op.clone(), self.overdraft, now).is_ok()).count()
+        orphans
+            .into_iter()
+            .filter(|(name, op)| state.post(name, op.clone(), self.overdraft, now).is_ok())
+            .count()
     }
 
     /// The whole record of an account, oldest first.
     pub fn record(&self, account: &str) -> Vec<Entry> {
         let state = self.state();
-        state.accounts.get(account).map_or_else(Vec::new, |k| k.entries.iter().map(|(_, e)| e.clone()).collect())
+        state
+            .accounts
+            .get(account)
+            .map_or_else(Vec::new, |k| k.entries.iter().map(|(_, e)| e.clone()).collect())
     }
 
     /// Accounts with at least one operation.
@@ -116,7 +122,13 @@ impl MemoryBooks {
 }
 
 impl State {
-    fn post(&mut self, name: &str, op: Op, overdraft: Option<Pico>, now: Instant) -> Result<Posted, BooksError> {
+    fn post(
+        &mut self,
+        name: &str,
+        op: Op,
+        overdraft: Option<Pico>,
+        now: Instant,
+    ) -> Result<Posted, BooksError> {
         let kept = self
             .accounts
             .entry(name.to_owned())
@@ -161,7 +173,8 @@ impl Books for MemoryBooks {
     }
 
     async fn ended(&self, account: &str, before: u64, limit: usize) -> Result<Vec<Entry>, BooksError> {
-        let mut all = self.select(account, |e| e.seq < before && matches!(e.kind, Kind::Settle | Kind::Release))?;
+        let mut all =
+            self.select(account, |e| e.seq < before && matches!(e.kind, Kind::Settle | Kind::Release))?;
         all.reverse();
         all.truncate(limit);
         Ok(all)

@@ -256,7 +256,10 @@ impl World {
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World").field("now", &self.now()).field("tasks", &self.tasks()).finish_non_exhaustive()
+        f.debug_struct("World")
+            .field("now", &self.now())
+            .field("tasks", &self.tasks())
+            .finish_non_exhaustive()
     }
 }
 

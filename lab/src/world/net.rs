@@ -54,8 +54,12 @@ impl Net {
 
     fn script(&self, call: &Call) -> Script {
         let path = call.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
-        let request =
-            LabRequest { method: http::Method::POST, path, headers: call.headers.clone(), body: call.body.concat() };
+        let request = LabRequest {
+            method: http::Method::POST,
+            path,
+            headers: call.headers.clone(),
+            body: call.body.concat(),
+        };
         let elapsed = u64::try_from(self.world.now().since(self.start).as_micros()).unwrap_or(u64::MAX);
         self.lab.respond(&request, Instant::from_micros(elapsed), &mut Dice::seeded(self.world.roll()))
     }

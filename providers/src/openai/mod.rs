@@ -33,13 +33,6 @@ use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant,
 #[derive(Clone, Copy, Debug)]
 pub struct OpenAi(pub &'static Accent);
 
-impl OpenAi {
-    /// Whether a stream that gave a finish reason and then closed cleanly, without `[DONE]`, was whole.
-    pub const fn finish_is_end(&self) -> bool {
-        self.0.finish_is_end
-    }
-}
-
 impl Adapter for OpenAi {
     fn dialect(&self) -> Dialect {
         Dialect::OpenaiChat
@@ -72,6 +65,10 @@ impl Adapter for OpenAi {
 
     fn watch(&self, drop_usage: bool) -> Option<Watch> {
         Some(Watch::new(self.0, drop_usage))
+    }
+
+    fn finish_is_end(&self) -> bool {
+        self.0.finish_is_end
     }
 
     fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {

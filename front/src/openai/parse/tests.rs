@@ -39,7 +39,9 @@ fn every_field_has_its_place() {
 
 #[test]
 fn nothing_said_is_nothing_set() {
-    let chat = with(json!({ "temperature": null, "stop": null, "tools": null, "n": null, "seed": null, "tool_choice": null }));
+    let chat = with(
+        json!({ "temperature": null, "stop": null, "tools": null, "n": null, "seed": null, "tool_choice": null }),
+    );
     let plain = with(json!({}));
     assert_eq!(chat, plain);
     assert_eq!(plain.temperature, None);
@@ -67,7 +69,10 @@ fn parts_and_calls_come_over() {
     let inline = |mime: &str, data: &str| Media::Inline { mime: mime.into(), data: data.into() };
     assert_eq!(user.parts[1], Part::Image { source: inline("image/png", "AA"), detail: Some("low".into()) });
     assert_eq!(user.parts[2], Part::Image { source: Media::Url("https://x.example/a".into()), detail: None });
-    assert_eq!(user.parts[4], Part::File { source: inline("application/pdf", "CC"), name: Some("a.pdf".into()) });
+    assert_eq!(
+        user.parts[4],
+        Part::File { source: inline("application/pdf", "CC"), name: Some("a.pdf".into()) }
+    );
     let assistant = &chat.messages[2];
     assert_eq!(assistant.parts, [Part::Thinking { text: "hm".into(), signature: Some("sig".into()) }]);
     assert_eq!(assistant.tool_calls[0].arguments, "{\"a\":", "arguments need not be JSON");
@@ -78,7 +83,8 @@ fn parts_and_calls_come_over() {
 #[test]
 fn custom_tools_stay_as_they_came() {
     let tools = json!([{ "type": "custom", "custom": { "name": "c" } }]);
-    let chat = with(json!({ "tools": tools, "tool_choice": { "type": "custom", "custom": { "name": "c" } } }));
+    let chat =
+        with(json!({ "tools": tools, "tool_choice": { "type": "custom", "custom": { "name": "c" } } }));
     assert_eq!(chat.extra["tools"], tools);
     assert_eq!(chat.extra["tool_choice"]["type"], "custom");
     assert!(chat.tools.is_empty());

@@ -29,7 +29,8 @@ pub(super) fn response_format(scan: &mut Scan<'_>) -> Result<Caps, Wrong> {
     })?;
     match kind {
         None => {
-            Err(Wrong::field("the field is missing; allowed: \"text\", \"json_object\", \"json_schema\"").in_key("type"))
+            Err(Wrong::field("the field is missing; allowed: \"text\", \"json_object\", \"json_schema\"")
+                .in_key("type"))
         }
         Some("json_schema") if !schema => Err(Wrong::field("the field is missing").in_key("json_schema")),
         Some("json_schema") => Ok(Caps::JSON_SCHEMA),
@@ -56,7 +57,10 @@ fn json_schema(scan: &mut Scan<'_>) -> Result<(), Wrong> {
                 match scan.kind()? {
                     Kind::Object => scan.skip()?,
                     other => {
-                        return Err(Wrong::field(format!("expected a JSON Schema object, got {}", other.name())));
+                        return Err(Wrong::field(format!(
+                            "expected a JSON Schema object, got {}",
+                            other.name()
+                        )));
                     }
                 };
                 schema = true;

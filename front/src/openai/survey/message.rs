@@ -138,12 +138,16 @@ impl Messages {
         }
         self.prefilled = role == "assistant" && message.calls == 0;
         if message.has_calls && role != "assistant" {
-            return Err(Wrong::field(format!("only an assistant message has tool calls, this one's role is {role:?}"))
-                .in_key("tool_calls"));
+            return Err(Wrong::field(format!(
+                "only an assistant message has tool calls, this one's role is {role:?}"
+            ))
+            .in_key("tool_calls"));
         }
         if role == "tool" && !message.call_id {
-            return Err(Wrong::field("the field is missing; a tool message says which call it is the result of")
-                .in_key("tool_call_id"));
+            return Err(Wrong::field(
+                "the field is missing; a tool message says which call it is the result of",
+            )
+            .in_key("tool_call_id"));
         }
         let allowed: &[&str] = match role {
             "user" => &["text", "image_url", "input_audio", "file"],
@@ -195,7 +199,10 @@ impl Messages {
                 Content::Null
             }
             other => {
-                return Err(Wrong::field(format!("expected a string or an array of parts, got {}", other.name())));
+                return Err(Wrong::field(format!(
+                    "expected a string or an array of parts, got {}",
+                    other.name()
+                )));
             }
         };
         Ok(())
@@ -247,7 +254,9 @@ impl Messages {
         };
         for (number, name) in PARTS.iter().enumerate() {
             if number == kind && !there[number] {
-                return Err(Wrong::field(format!("the field is missing in a part of type {name:?}")).in_key(name));
+                return Err(
+                    Wrong::field(format!("the field is missing in a part of type {name:?}")).in_key(name)
+                );
             }
             if number != kind && there[number] {
                 let own = PARTS.get(kind).copied().unwrap_or_default();
@@ -397,14 +406,18 @@ impl Messages {
             return Err(Wrong::field("the field is missing").in_key("id"));
         }
         match kind {
-            None => Err(Wrong::field("the field is missing; allowed: \"function\", \"custom\"").in_key("type")),
+            None => {
+                Err(Wrong::field("the field is missing; allowed: \"function\", \"custom\"").in_key("type"))
+            }
             Some(kind) => match (kind, function, custom) {
                 ("function", true, false) => Ok(()),
                 ("custom", false, true) => {
                     self.needs |= Caps::CUSTOM_TOOLS;
                     Ok(())
                 }
-                ("function", false, _) | ("custom", _, false) => Err(Wrong::field("the field is missing").in_key(kind)),
+                ("function", false, _) | ("custom", _, false) => {
+                    Err(Wrong::field("the field is missing").in_key(kind))
+                }
                 _ => Err(Wrong::field(format!("a call of type {kind:?} has no other kind's field"))),
             },
         }

@@ -55,7 +55,9 @@ impl Survey {
     fn read(&mut self, body: &[u8]) -> Result<(), Wrong> {
         let mut scan = Scan::new(body)?;
         if scan.kind()? != Kind::Object {
-            return Err(Wrong::field("the body must be a JSON object like {\"model\": …, \"messages\": […]}"));
+            return Err(Wrong::field(
+                "the body must be a JSON object like {\"model\": …, \"messages\": […]}",
+            ));
         }
         self.spans.start = scan.at() + 1;
         let mut seen = Seen::default();
@@ -109,8 +111,12 @@ impl Survey {
             F::StreamOptions => self.brief.include_usage = stream_options(scan)?,
             F::MaxTokens => self.max_tokens = Some(count(scan)?),
             F::MaxCompletionTokens => self.max_completion_tokens = Some(count(scan)?),
-            F::Temperature => needs.set(Caps::SAMPLING, needs.contains(Caps::SAMPLING) | differs(scan.real(0.0, 2.0)?)),
-            F::TopP => needs.set(Caps::SAMPLING, needs.contains(Caps::SAMPLING) | differs(scan.real(0.0, 1.0)?)),
+            F::Temperature => {
+                needs.set(Caps::SAMPLING, needs.contains(Caps::SAMPLING) | differs(scan.real(0.0, 2.0)?))
+            }
+            F::TopP => {
+                needs.set(Caps::SAMPLING, needs.contains(Caps::SAMPLING) | differs(scan.real(0.0, 1.0)?))
+            }
             F::FrequencyPenalty | F::PresencePenalty => {
                 if scan.real(-2.0, 2.0)? != 0.0 {
                     *needs |= Caps::PENALTIES;
@@ -177,7 +183,9 @@ impl Survey {
                 scan.text()?;
             }
             F::Functions => return Err(Wrong::field("this old form is not served; send `tools` instead")),
-            F::FunctionCall => return Err(Wrong::field("this old form is not served; send `tool_choice` instead")),
+            F::FunctionCall => {
+                return Err(Wrong::field("this old form is not served; send `tool_choice` instead"));
+            }
         }
         Ok(())
     }
@@ -280,7 +288,9 @@ fn count(scan: &mut Scan<'_>) -> Result<u32, Wrong> {
 fn model(text: Text<'_>) -> Result<String, Wrong> {
     let name = text.said();
     if name.trim().is_empty() {
-        return Err(Wrong::field("expected the name of a model or of a policy like \"auto\", got an empty string"));
+        return Err(Wrong::field(
+            "expected the name of a model or of a policy like \"auto\", got an empty string",
+        ));
     }
     if name.len() > MODEL_BYTES_MAX {
         return Err(Wrong::field(format!(

@@ -11,7 +11,10 @@ fn look(body: &str) -> Result<RawChat, BadInput> {
 
 /// A request with these fields besides model and messages.
 fn with(fields: &str) -> String {
-    format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{}{fields}}}"#, if fields.is_empty() { "" } else { "," })
+    format!(
+        r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{}{fields}}}"#,
+        if fields.is_empty() { "" } else { "," }
+    )
 }
 
 /// A request with this as its only message.
@@ -132,7 +135,8 @@ fn what_stricter_servers_refuse_is_untidy() {
 
 #[test]
 fn tokens_grow_with_what_is_said() {
-    let text = |n: usize| look(&saying(&format!(r#"{{"role":"user","content":"{}"}}"#, "x".repeat(n)))).unwrap();
+    let text =
+        |n: usize| look(&saying(&format!(r#"{{"role":"user","content":"{}"}}"#, "x".repeat(n)))).unwrap();
     assert_eq!(text(400).brief.tokens_in, 100 + 4 + 3);
     assert_eq!(text(0).brief.tokens_in, 7);
     let effort = look(&with(r#""reasoning_effort":"xhigh""#)).unwrap().brief.effort;
@@ -143,8 +147,10 @@ fn tokens_grow_with_what_is_said() {
 #[test]
 fn bad_requests_are_refused_where_they_are_wrong() {
     let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
-    let (deep_200, deep_100k) = (with(&format!(r#""x":{}"#, deep(200))), with(&format!(r#""x":{}"#, deep(100_000))));
-    let huge = format!(r#"{{"model":"{}","messages":[{{"role":"user","content":"a"}}]}}"#, "m".repeat(1 << 20));
+    let (deep_200, deep_100k) =
+        (with(&format!(r#""x":{}"#, deep(200))), with(&format!(r#""x":{}"#, deep(100_000))));
+    let huge =
+        format!(r#"{{"model":"{}","messages":[{{"role":"user","content":"a"}}]}}"#, "m".repeat(1 << 20));
     let many = with(&(0..65).map(|i| format!(r#""x{i}":1"#)).collect::<Vec<_>>().join(","));
     let m = |fields: &str| with(fields);
     let s = |message: &str| saying(message);
@@ -181,7 +187,10 @@ fn bad_requests_are_refused_where_they_are_wrong() {
         (m(r#""x":1,"x":1"#), "x: the field is there twice"),
         (s(r#"{"role":"user","role":"system","content":"a"}"#), "messages[0].role: the field is there twice"),
         (s(r#"{"role":"user","content":"a","x":1,"x":2}"#), "messages[0].x"),
-        (m(r#""stream_options":{"include_usage":true,"include_usage":false}"#), "stream_options.include_usage"),
+        (
+            m(r#""stream_options":{"include_usage":true,"include_usage":false}"#),
+            "stream_options.include_usage",
+        ),
         (tool(r#"{"type":"function","function":{"name":"a","name":"b"}}"#), "tools[0].function.name"),
         (many, "more than 64 unknown"),
         // Fields of the wrong kind or out of bounds.
@@ -195,7 +204,10 @@ fn bad_requests_are_refused_where_they_are_wrong() {
         (r#"{"model":"m","messages":null}"#.into(), "messages: expected an array, got null"),
         (s("5"), "messages[0]: expected an object, got a number"),
         (s("{}"), "messages[0].role: the field is missing"),
-        (s(r#"{"role":"robot","content":"a"}"#), r#"messages[0].role: "robot" is not known; allowed: "developer""#),
+        (
+            s(r#"{"role":"robot","content":"a"}"#),
+            r#"messages[0].role: "robot" is not known; allowed: "developer""#,
+        ),
         (s(r#"{"role":"function","content":"a","name":"f"}"#), "messages[0].role"),
         (s(r#"{"role":5}"#), "messages[0].role: expected one of"),
         (s(r#"{"role":"user"}"#), "messages[0].content: the field is missing"),
@@ -206,14 +218,20 @@ fn bad_requests_are_refused_where_they_are_wrong() {
         (s(r#"{"role":"tool","content":"a"}"#), "messages[0].tool_call_id"),
         (s(r#"{"role":"user","content":"a","tool_calls":[]}"#), "messages[0].tool_calls"),
         (s(r#"{"role":"user","content":"a","name":5}"#), "messages[0].name"),
-        (s(r#"{"role":"system","content":[{"type":"image_url","image_url":{"url":"https://a"}}]}"#), "messages[0].content[0].type"),
+        (
+            s(r#"{"role":"system","content":[{"type":"image_url","image_url":{"url":"https://a"}}]}"#),
+            "messages[0].content[0].type",
+        ),
         (part("5"), "messages[0].content[0]: expected an object"),
         (part("{}"), "messages[0].content[0].type: the field is missing"),
         (part(r#"{"type":"video"}"#), r#""video" is not known"#),
         (part(r#"{"type":"text"}"#), "messages[0].content[0].text"),
         (part(r#"{"type":"text","text":5}"#), "messages[0].content[0].text: expected a string"),
         (part(r#"{"type":"text","image_url":{"url":"https://a"}}"#), "messages[0].content[0]"),
-        (part(r#"{"type":"image_url","image_url":"https://a"}"#), "messages[0].content[0].image_url: expected an object"),
+        (
+            part(r#"{"type":"image_url","image_url":"https://a"}"#),
+            "messages[0].content[0].image_url: expected an object",
+        ),
         (part(r#"{"type":"image_url","image_url":{"url":"ftp://a"}}"#), "image_url.url"),
         (part(r#"{"type":"image_url","image_url":{"url":"data:text/plain;base64,AA"}}"#), "data:image/"),
         (part(r#"{"type":"image_url","image_url":{"url":"https://a","detail":"huge"}}"#), "image_url.detail"),
@@ -222,7 +240,10 @@ fn bad_requests_are_refused_where_they_are_wrong() {
         (part(r#"{"type":"file","file":{}}"#), "got neither"),
         (called("{}"), "messages[0].tool_calls[0].id"),
         (called(r#"{"id":"1","type":"function"}"#), "tool_calls[0].function"),
-        (called(r#"{"id":"1","type":"function","function":{"name":"f","arguments":{}}}"#), "function.arguments: expected a string"),
+        (
+            called(r#"{"id":"1","type":"function","function":{"name":"f","arguments":{}}}"#),
+            "function.arguments: expected a string",
+        ),
         (m(r#""stream":"true""#), "stream: expected a boolean, got a string"),
         (m(r#""stream_options":true"#), "stream_options: expected an object"),
         (m(r#""max_tokens":0"#), "max_tokens: expected a whole number from 1"),
@@ -257,7 +278,10 @@ fn bad_requests_are_refused_where_they_are_wrong() {
         (tool(r#"{"type":"web_search"}"#), "tools[0].type"),
         (tool(r#"{"type":"function"}"#), "tools[0]"),
         (tool(r#"{"type":"function","function":{"name":""}}"#), "tools[0].function.name"),
-        (tool(r#"{"type":"function","function":{"name":"a","parameters":[]}}"#), "tools[0].function.parameters"),
+        (
+            tool(r#"{"type":"function","function":{"name":"a","parameters":[]}}"#),
+            "tools[0].function.parameters",
+        ),
         (m(r#""tool_choice":"maybe""#), "tool_choice:"),
         (m(r#""tool_choice":"required""#), "there are no `tools`"),
         (m(r#""tool_choice":{"type":"function"}"#), "tool_choice.function"),

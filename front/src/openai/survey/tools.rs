@@ -62,10 +62,14 @@ fn tool(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
         Ok(())
     })?;
     match (kind, function, custom) {
-        (None, ..) => Err(Wrong::field("the field is missing; allowed: \"function\", \"custom\"").in_key("type")),
+        (None, ..) => {
+            Err(Wrong::field("the field is missing; allowed: \"function\", \"custom\"").in_key("type"))
+        }
         (Some("function"), true, false) => Ok(false),
         (Some("custom"), false, true) => Ok(true),
-        (Some(kind), ..) => Err(Wrong::field(format!("a tool of type {kind:?} has a field {kind:?} and no other"))),
+        (Some(kind), ..) => {
+            Err(Wrong::field(format!("a tool of type {kind:?} has a field {kind:?} and no other")))
+        }
     }
 }
 
@@ -90,7 +94,10 @@ fn definition(scan: &mut Scan<'_>) -> Result<(), Wrong> {
                 match scan.kind()? {
                     Kind::Object | Kind::Null => scan.skip()?,
                     other => {
-                        return Err(Wrong::field(format!("expected a JSON Schema object, got {}", other.name())));
+                        return Err(Wrong::field(format!(
+                            "expected a JSON Schema object, got {}",
+                            other.name()
+                        )));
                     }
                 };
             }
@@ -182,7 +189,8 @@ fn choice_object(scan: &mut Scan<'_>) -> Result<Choice, Wrong> {
     };
     for (own, there) in KINDS.iter().zip(there) {
         if (*own == kind) != there {
-            let message = if there { "does not belong to this type of choice" } else { "the field is missing" };
+            let message =
+                if there { "does not belong to this type of choice" } else { "the field is missing" };
             return Err(Wrong::field(message).in_key(own));
         }
     }
@@ -217,7 +225,9 @@ fn allowed(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
     })?;
     match (mode, tools) {
         (Some(mode), true) => Ok(mode == "required"),
-        (None, _) => Err(Wrong::field("the field is missing; allowed: \"auto\", \"required\"").in_key("mode")),
+        (None, _) => {
+            Err(Wrong::field("the field is missing; allowed: \"auto\", \"required\"").in_key("mode"))
+        }
         (_, false) => Err(Wrong::field("the field is missing").in_key("tools")),
     }
 }
