@@ -17,7 +17,9 @@ fn prices(c: &mut Criterion) {
         .with(Bucket::CacheRead, 8_000)
         .with(Bucket::Output, 500)
         .with(Bucket::Reasoning, 400);
-    c.bench_function("charge", |b| b.iter(|| charge(black_box(&price), black_box(&usage), NOW).map(|c| c.total)));
+    c.bench_function("charge", |b| {
+        b.iter(|| charge(black_box(&price), black_box(&usage), NOW).map(|c| c.total))
+    });
     c.bench_function("catalogue/embedded", |b| b.iter(Catalogue::embedded));
 }
 
@@ -30,7 +32,8 @@ fn books(c: &mut Criterion) {
             n += 1;
             let id = format!("request-{n}");
             let amount = Pico(1_000_000_000);
-            let hold = Op::Hold { id: id.clone(), amount, estimate: amount, lease_until: NOW, tags: String::new() };
+            let hold =
+                Op::Hold { id: id.clone(), amount, estimate: amount, lease_until: NOW, tags: String::new() };
             account.apply(hold, &[], NOW).expect("an unlimited account");
             let line = Line {
                 provider: "openai".into(),
@@ -40,7 +43,9 @@ fn books(c: &mut Criterion) {
                 amount: Pico(70_200_000),
                 outcome: "ok".into(),
             };
-            account.apply(Op::Settle { id, lines: vec![line], estimated: false }, &[], NOW).expect("an open hold")
+            account
+                .apply(Op::Settle { id, lines: vec![line], estimated: false }, &[], NOW)
+                .expect("an open hold")
         });
     });
 }

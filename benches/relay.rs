@@ -107,7 +107,8 @@ fn front(body: Bytes, stream: bool) -> Front {
     let config = Config { providers: BTreeMap::from([("openai".into(), provider)]), ..Config::default() };
     let registry = Arc::new(Registry::default());
     let catalogue = Catalogue::embedded().expect("the shipped catalogue");
-    let fleet = Fleet::build(&config, &catalogue, &|_| Some("key".into()), &registry, None).expect("a plain configuration");
+    let fleet = Fleet::build(&config, &catalogue, &|_| Some("key".into()), &registry, None)
+        .expect("a plain configuration");
     let books = Arc::new(Unkept(Mutex::new(Account::new("local", None))));
     let http = Arc::new(Provider { body, stream });
     Front::new(Relay::new(http, Arc::new(Still), books, Arc::new(Still), registry, fleet))

@@ -59,7 +59,9 @@ fn requests(c: &mut Criterion) {
     for size in [1_024, 4_096, 65_536] {
         let body = chat(size);
         group.throughput(Throughput::Bytes(body.len() as u64));
-        group.bench_function(format!("survey/{size}"), |b| b.iter(|| front::openai::survey(black_box(body.clone()))));
+        group.bench_function(format!("survey/{size}"), |b| {
+            b.iter(|| front::openai::survey(black_box(body.clone())))
+        });
         let raw = front::openai::survey(body.clone()).expect("a good request");
         let openai = OpenAi(&OPENAI);
         let to = door(&openai);

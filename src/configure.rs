@@ -10,7 +10,12 @@ use std::path::{Path, PathBuf};
 const KEYED: [(ProviderKind, &str, &str, &str); 4] = [
     (ProviderKind::Openai, "OPENAI_API_KEY", "OPENAI_BASE_URL", "https://api.openai.com/v1"),
     (ProviderKind::Groq, "GROQ_API_KEY", "GROQ_BASE_URL", "https://api.groq.com/openai/v1"),
-    (ProviderKind::Gemini, "GEMINI_API_KEY", "GEMINI_BASE_URL", "https://generativelanguage.googleapis.com/v1beta"),
+    (
+        ProviderKind::Gemini,
+        "GEMINI_API_KEY",
+        "GEMINI_BASE_URL",
+        "https://generativelanguage.googleapis.com/v1beta",
+    ),
     (ProviderKind::Anthropic, "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "https://api.anthropic.com/v1"),
 ];
 
@@ -50,7 +55,8 @@ pub fn file(named: Option<&Path>) -> Result<Option<(PathBuf, Config)>, Misconfig
         None if Path::new("weir.toml").exists() => PathBuf::from("weir.toml"),
         None => return Ok(None),
     };
-    let text = std::fs::read_to_string(&path).map_err(|e| Misconfigured::one(format!("{}: {e}", path.display())))?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|e| Misconfigured::one(format!("{}: {e}", path.display())))?;
     let config = toml::from_str(&text).map_err(|e| Misconfigured::one(format!("{}: {e}", path.display())))?;
     Ok(Some((path, config)))
 }
@@ -73,7 +79,12 @@ pub fn from_environment() -> Config {
     Config { providers, ..Config::default() }
 }
 
-pub fn provider(kind: ProviderKind, base_url: String, keys: Vec<String>, models: Vec<String>) -> ProviderConfig {
+pub fn provider(
+    kind: ProviderKind,
+    base_url: String,
+    keys: Vec<String>,
+    models: Vec<String>,
+) -> ProviderConfig {
     let headers = BTreeMap::new();
     ProviderConfig { kind, base_url, keys, models, domain: None, headers, catalogue: None, fake: false }
 }

@@ -22,7 +22,10 @@ pub async fn local(config: &mut Config, clock: &NativeClock) {
         (!models.is_empty()).then(|| (kind, base_url, models))
     });
     for (kind, base_url, models) in futures::future::join_all(looks).await.into_iter().flatten() {
-        config.providers.entry(kind.name().into()).or_insert_with(|| provider(kind, base_url, vec![], models));
+        config
+            .providers
+            .entry(kind.name().into())
+            .or_insert_with(|| provider(kind, base_url, vec![], models));
     }
 }
 
@@ -40,7 +43,8 @@ pub async fn fill(config: &mut Config, clock: &NativeClock) -> Vec<String> {
         }
         match list(&NativeHttp, clock, &provider.base_url, HeaderMap::new(), PATIENCE * 5).await {
             Ok(listed) => provider.models = listed.into_iter().map(|m| m.id).collect(),
-            Err(fault) => warnings.push(format!("providers.{name}: it names no models and cannot be asked for them ({fault})")),
+            Err(fault) => warnings
+                .push(format!("providers.{name}: it names no models and cannot be asked for them ({fault})")),
         }
     }
     warnings

@@ -1,13 +1,13 @@
 //! The built-in lab: fake providers on a port of this process, clearly named as such.
 
 use crate::configure::Misconfigured;
-use lab::{Flavour, Lab, ModelSheet, Scenario, sheets};
-use providers::catalogue::{Catalogue, Entry, price_version};
+use lab::{Flavour, Lab, Scenario};
+use providers::catalogue::Catalogue;
 use relay::config::{Config, ProviderConfig, ProviderKind};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use vocab::{Bucket, Card, Dialect, Instant, Kind, Price, Quality, Rate, Rates, Status};
+use vocab::Dialect;
 
 /// Under this name the lab's key is looked up. The lab takes any key; real variables never have this name.
 pub const KEY_NAME: &str = "the lab's key";
@@ -27,7 +27,10 @@ pub fn calm() -> Result<Scenario, Misconfigured> {
 
 pub fn named(name: &str) -> Result<Scenario, Misconfigured> {
     lab::scenario(name).ok_or_else(|| {
-        Misconfigured::one(format!("there is no scenario {name:?}; built in are {}", lab::SCENARIOS.join(", ")))
+        Misconfigured::one(format!(
+            "there is no scenario {name:?}; built in are {}",
+            lab::SCENARIOS.join(", ")
+        ))
     })
 }
 
@@ -71,7 +74,7 @@ impl Running {
                 models: fake.models.iter().map(|m| m.name.clone()).collect(),
                 domain: None,
                 headers: BTreeMap::new(),
-                catalogue: Some(name.clone()),
+                catalogue: Some(fake.name.clone()),
                 fake: true,
             };
             config.providers.insert(name, provider);
@@ -80,8 +83,8 @@ impl Running {
 
     /// What the catalogue says of its models.
     pub fn catalogue(&self) -> Result<Catalogue, Misconfigured> {
-        let models: Result<Vec<Entry>, Misconfigured> = sheets(self.lab.scenario()).iter().map(entry).collect();
-        Ok(Catalogue { as_of: Instant::ZERO, sources: BTreeMap::new(), models: models? })
+        Catalogue::parse(&lab::catalogue_overlay(self.lab.scenario()))
+            .map_err(|problems| Misconfigured(problems.iter().map(ToString::to_string).collect()))
     }
 }
 
@@ -96,47 +99,4 @@ const fn kind(dialect: Dialect, flavour: Flavour) -> ProviderKind {
         (Dialect::Anthropic, _) => ProviderKind::Anthropic,
         (Dialect::WorkersAi, _) => ProviderKind::WorkersAi,
     }
-}
-
-fn entry(sheet: &ModelSheet) -> Result<Entry, Misconfigured> {
-    let provider = format!("{PREFIX}{}", sheet.provider);
-    let mut rates = Rates::default();
-    let prices = [
-        (Bucket::Input, &sheet.input),
-        (Bucket::Output, &sheet.output),
-        (Bucket::CacheRead, &sheet.cache_read),
-        (Bucket::CacheWrite, &sheet.cache_write),
-    ];
-    for (bucket, usd) in prices {
-        if let Some(usd) = usd {
-            rates.set(bucket, Rate::of(usd, 1_000_000).map_err(Misconfigured::one)?);
-        }
-    }
-    let id = format!("{provider}/{}", sheet.model);
-    let mut price = Price { id, source: "scenario".into(), rates, ..Price::default() };
-    price.version = price_version(&price);
-    let card = Card {
-        provider,
-        model: sheet.model.clone(),
-        kind: Kind::Chat,
-        status: Status::Active,
-        context: Some(sheet.context),
-        max_output: Some(sheet.max_output),
-        caps: sheet.caps,
-        efforts: sheet.efforts.clone(),
-        reasons_always: sheet.reasons_always,
-        quality: sheet.quality.map(|(mean, confidence)| Quality { mean, confidence }),
-        ttft_ms: Some(sheet.ttft_ms),
-        tokens_per_s: Some(sheet.tokens_per_s),
-        price: (!price.rates.is_empty()).then(|| Arc::new(price)),
-        shutdown: None,
-    };
-    Ok(Entry {
-        card: Arc::new(card),
-        max_characters: None,
-        quality_from: None,
-        latency_from: None,
-        sources: BTreeMap::new(),
-        flags: vec![],
-    })
 }

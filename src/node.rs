@@ -32,8 +32,6 @@ pub struct Setup {
     pub config: Config,
     pub catalogue: Catalogue,
     pub warnings: Vec<String>,
-    /// Keeps the built-in lab running.
-    pub lab: Option<fake::Running>,
 }
 
 pub struct Node {
@@ -68,25 +66,23 @@ impl Setup {
         let warnings = looked.map_err(Misconfigured::one)?;
         configure::service_from_environment(&mut config.service);
         let mut catalogue = catalogue(config.catalogue.as_deref())?;
-        let (origin, lab) = match origin {
-            Origin::Environment if config.providers.is_empty() => {
-                let lab = fake::start(fake::calm()?)?;
-                lab.configure(&mut config);
-                catalogue = catalogue.overlay(lab.catalogue()?);
-                (Origin::Lab, Some(lab))
-            }
-            origin => (origin, None),
-        };
-        Ok(Self { origin, config, catalogue, warnings, lab })
+        let nothing = origin == Origin::Environment && config.providers.is_empty();
+        if !nothing {
+            return Ok(Self { origin, config, catalogue, warnings });
+        }
+        let lab = fake::start(fake::calm()?)?;
+        lab.configure(&mut config);
+        catalogue = catalogue.overlay(lab.catalogue()?);
+        Ok(Self { origin: Origin::Lab, config, catalogue, warnings })
     }
 
     /// A lab of one's own scenario, and nothing else.
-    pub fn lab(lab: fake::Running) -> Result<Self, Misconfigured> {
+    pub fn lab(lab: &fake::Running) -> Result<Self, Misconfigured> {
         let mut config = Config::default();
         configure::service_from_environment(&mut config.service);
         lab.configure(&mut config);
         let catalogue = catalogue(None)?.overlay(lab.catalogue()?);
-        Ok(Self { origin: Origin::Lab, config, catalogue, warnings: vec![], lab: Some(lab) })
+        Ok(Self { origin: Origin::Lab, config, catalogue, warnings: vec![] })
     }
 
     pub fn fleet(&self, registry: &Registry, before: Option<&Fleet>) -> Result<Fleet, Misconfigured> {
@@ -94,7 +90,8 @@ impl Setup {
         if !faults.is_empty() {
             return Err(Misconfigured(faults.into_iter().map(|f| format!("service.{f}")).collect()));
         }
-        let secret = |name: &str| if name == fake::KEY_NAME { Some(fake::KEY.into()) } else { variable(name) };
+        let secret =
+            |name: &str| if name == fake::KEY_NAME { Some(fake::KEY.into()) } else { variable(name) };
         Fleet::build(&self.config, &self.catalogue, &secret, registry, before).map_err(Misconfigured)
     }
 }
@@ -106,7 +103,8 @@ pub fn catalogue(file: Option<&str>) -> Result<Catalogue, Misconfigured> {
     };
     let built_in = Catalogue::embedded().map_err(told)?;
     let Some(file) = file else { return Ok(built_in) };
-    let text = std::fs::read_to_string(file).map_err(|e| Misconfigured::one(format!("catalogue: {file}: {e}")))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|e| Misconfigured::one(format!("catalogue: {file}: {e}")))?;
     Ok(built_in.overlay(Catalogue::parse(&text).map_err(told)?))
 }
 
@@ -117,15 +115,8 @@ impl Node {
         for warning in setup.warnings.iter().chain(&fleet.warnings) {
             tracing::warn!("{warning}");
         }
-        let accounts = setup.config.accounts.clone();
-        let keys_configured = !setup.config.service.keys.is_empty();
-        let terms = move |name: &str| match accounts.get(name) {
-            Some(account) => Terms { overdraft: account.overdraft_usd, opening: account.credit_usd.unwrap_or_default() },
-            // Without keys, callers on loopback are `local`, metered like any other and without a limit until one is
-            // configured. An account nobody configured has no credit.
-            None if name == "local" && !keys_configured => Terms { overdraft: None, opening: Pico::ZERO },
-            None => Terms { overdraft: Some(Pico::ZERO), opening: Pico::ZERO },
-        };
+        let config = setup.config.clone();
+        let terms = move |name: &str| terms(&config, name);
         let options = Options { terms: Box::new(terms), ..Options::default() };
         let store = Store::open(data, options, clock.now())
             .map_err(|e| Misconfigured::one(format!("{}: {e}", data.display())))?;
@@ -140,5 +131,19 @@ impl Node {
         );
         let front = Arc::new(Front::new(relay.clone()));
         Ok(Self { relay, front, store, registry, setup })
+    }
+}
+
+/// What an account is allowed. Without keys, callers on loopback are `local`, metered like any other and without a limit
+/// until one is configured. An account that nobody configured has no credit.
+pub fn terms(config: &Config, name: &str) -> Terms {
+    match config.accounts.get(name) {
+        Some(account) => {
+            Terms { overdraft: account.overdraft_usd, opening: account.credit_usd.unwrap_or_default() }
+        }
+        None if name == "local" && config.service.keys.is_empty() => {
+            Terms { overdraft: None, opening: Pico::ZERO }
+        }
+        None => Terms { overdraft: Some(Pico::ZERO), opening: Pico::ZERO },
     }
 }

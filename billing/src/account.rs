@@ -270,12 +270,10 @@ impl Op {
 }
 
 fn orphan(id: &str, open: &Open) -> Op {
-    let mut usage = Usage::default();
-    usage.estimated = true;
     let line = Line {
         provider: String::new(),
         model: String::new(),
-        usage,
+        usage: Usage { estimated: true, ..Usage::default() },
         price: None,
         amount: open.estimate,
         outcome: ORPHAN.into(),

@@ -14,12 +14,12 @@ pub struct Refusal {
     pub code: String,
     /// A sentence a person can act on.
     pub message: String,
-    pub param: Option<String>,
+    pub param: Option<Box<str>>,
     pub retry_after: Option<Duration>,
     /// Upstream calls that were made in vain.
     pub attempts: Vec<Attempt>,
     /// A header that goes with it, like `Allow`.
-    pub header: Option<(HeaderName, String)>,
+    pub header: Option<Box<(HeaderName, String)>>,
 }
 
 impl Refusal {
@@ -102,7 +102,7 @@ impl From<&Trouble> for Refusal {
             status: trouble.status(),
             code: code.unwrap_or_else(|| trouble.code().to_owned()),
             message: trouble.message(),
-            param,
+            param: param.map(Into::into),
             retry_after: trouble.retry_after(),
             attempts,
             header: None,
@@ -112,7 +112,7 @@ impl From<&Trouble> for Refusal {
 
 impl From<BadInput> for Refusal {
     fn from(bad: BadInput) -> Self {
-        Self { param: bad.param, ..Self::new(400, "invalid_request", bad.message) }
+        Self { param: bad.param.map(Into::into), ..Self::new(400, "invalid_request", bad.message) }
     }
 }
 

@@ -1,21 +1,22 @@
 //! The lab itself: which provider is asked, whether it answers, and what is remembered of it.
 
-use crate::answer::{self, Answer, Given};
+use crate::answer::{self, Given};
 use crate::ask::{Ask, Refusal, Showing, Why};
 use crate::dialect::{Incoming, Page, Route, Told, Tongue, tongue};
 use crate::marker::Marker;
-use crate::memory::{Cached, Memory};
+use crate::memory::Cached;
+use crate::reply::{fits, refusing, streamed_body, whole_body};
 use crate::scenario::{BadScenario, Flavour, Model, Provider, Scenario};
 use crate::schedule::{self, Moment};
 use crate::script::{End, Script};
 use crate::seen::{Figures, Outcome, Progress, Seen, credential, sha256};
+use crate::state::State;
 use crate::trouble::{Kind, Trouble, Troubles};
 use crate::wire::{self, Framing, Pace, Played};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vocab::{Dialect, Dice, Instant};
@@ -37,20 +38,6 @@ pub struct Lab {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// By provider.
-    requests: BTreeMap<String, u64>,
-    /// Of markers with `first=`, by their text; the newest [`MARKERS_MAX`].
-    markers: VecDeque<(u64, u32)>,
-    memory: Memory,
-    seen: VecDeque<Seen>,
-    next: u64,
-}
-
-/// How many requests [`Lab::seen`] holds; older ones are forgotten.
-const SEEN_MAX: usize = 65_536;
-const MARKERS_MAX: usize = 1_024;
 /// Larger bodies get 413 from any provider.
 const BODY_MAX: usize = 32 << 20;
 /// 2025-11-21 in seconds: what `created` counts from, so that replies do not depend on the day of the test.
@@ -68,6 +55,8 @@ struct Asked<'a> {
 #[derive(Default)]
 struct Note {
     model: String,
+    /// An answer was asked for, not a list or a count.
+    chat: bool,
     stream: bool,
     made: Figures,
     troubles: Troubles,
@@ -105,12 +94,7 @@ impl Lab {
 
     /// Tells how much of a script was played. Whoever plays it says so after every step and at the end.
     pub fn carried(&self, ticket: u64, progress: Progress) {
-        let mut state = self.state();
-        let first = state.seen.front().map_or(0, |s| s.ticket);
-        let at = usize::try_from(ticket.saturating_sub(first)).unwrap_or(usize::MAX);
-        if let Some(seen) = state.seen.get_mut(at).filter(|s| s.ticket == ticket) {
-            seen.progress = progress;
-        }
+        self.state().carried(ticket, progress);
     }
 
     /// What the named provider does with this request at this moment (`now` counts from the lab's start).
@@ -131,8 +115,9 @@ impl Lab {
         let read = self.read(&asked, &route, &request.headers);
         let model = read.as_ref().map(|ask| ask.model.clone()).unwrap_or_default();
         let stream = read.as_ref().is_ok_and(|ask| ask.stream);
-        let mut note = Note { model, stream, ..Note::default() };
-        if matches!(route, Route::Chat { .. }) {
+        let chat = matches!(route, Route::Chat { .. });
+        let mut note = Note { model, chat, stream, ..Note::default() };
+        if chat {
             (note.troubles, note.marker) = self.troubles(&asked, read.as_ref().ok(), dice);
         }
         if let Some(trouble) = refusing(provider, &note.troubles) {
@@ -194,10 +179,9 @@ impl Lab {
     fn troubles(&self, asked: &Asked<'_>, ask: Option<&Ask>, dice: &mut Dice) -> (Troubles, Marker) {
         let Asked { provider, key, now, .. } = asked;
         let mut state = self.state();
-        let request = state.requests.entry(provider.name.clone()).or_default();
-        *request += 1;
+        let request = state.count(&provider.name);
         let moment = Moment {
-            request: *request,
+            request,
             now: *now,
             model: ask.map_or("", |a| &a.model),
             key: key.as_deref(),
@@ -318,19 +302,13 @@ impl Lab {
                 headers.insert(name, value);
             }
         }
-        let mut state = self.state();
-        let ticket = state.next;
-        state.next += 1;
-        if state.seen.len() == SEEN_MAX {
-            state.seen.pop_front();
-        }
         let outcome = match status {
-            200 if note.model.is_empty() => Outcome::Told,
+            200 if !note.chat => Outcome::Told,
             200 => Outcome::Answered,
             _ => Outcome::Refused,
         };
-        state.seen.push_back(Seen {
-            ticket,
+        let ticket = self.state().remember(Seen {
+            ticket: 0,
             provider: asked.provider.name.clone(),
             model: note.model,
             credential: asked.key.as_deref().map(credential),
@@ -393,58 +371,5 @@ impl Lab {
     }
 }
 
-impl State {
-    fn marker(&mut self, text: &str, provider: &str) -> Marker {
-        Marker::read(text, provider, &mut |body| {
-            let key = crate::prose::hash(&[body.as_bytes()]);
-            if let Some((_, count)) = self.markers.iter_mut().find(|(known, _)| *known == key) {
-                *count += 1;
-                return *count - 1;
-            }
-            if self.markers.len() == MARKERS_MAX {
-                self.markers.pop_front();
-            }
-            self.markers.push_back((key, 1));
-            0
-        })
-    }
-}
-
 /// How long a refusal takes.
 const QUICK: Duration = Duration::from_millis(5);
-
-/// Gemini and Anthropic refuse a prompt for its content with status 200: that is an answer of theirs.
-fn refusing(provider: &Provider, troubles: &Troubles) -> Option<Trouble> {
-    let polite = matches!(provider.dialect, Dialect::Gemini | Dialect::Anthropic);
-    troubles.refusal().filter(|t| !(polite && t.kind == Kind::ContentFilter))
-}
-
-/// Whether the prompt, and where the provider looks at it the longest answer, fit the model.
-fn fits(provider: &Provider, model: &Model, ask: &Ask) -> Result<(), Refusal> {
-    let flavour = (provider.dialect == Dialect::OpenaiChat).then_some(provider.flavour);
-    let (tokens, limit) = (ask.input_tokens(), model.context);
-    let reserved = match flavour {
-        Some(Flavour::Ollama) => return Ok(()),
-        Some(Flavour::Openai | Flavour::Vllm) => u64::from(ask.max_tokens.unwrap_or(0)),
-        _ => 0,
-    };
-    if tokens.saturating_add(reserved) > u64::from(limit) {
-        return Err(Refusal::of(Why::TooLong { tokens: tokens.saturating_add(reserved), limit }));
-    }
-    Ok(())
-}
-
-fn streamed_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) -> Played {
-    let framing = tongue.framing(told.ask, told.troubles.has(Kind::Crlf));
-    let oops = tongue.error_frame(told.provider);
-    wire::stream(tongue.frames(told), framing, oops, told.troubles, pace)
-}
-
-fn whole_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) -> Played {
-    let body = wire::sprinkled(tongue.whole(told), told.troubles);
-    let Answer { figures, .. } = told.answer;
-    // An error in the place of an answer reports nothing.
-    let reported = told.figures().filter(|_| !told.troubles.has(Kind::ErrorFrame));
-    let made = figures.output + figures.reasoning;
-    wire::whole_body(body.to_string().into_bytes(), reported, made, told.troubles, pace)
-}

@@ -172,7 +172,8 @@ fn at_home(settings: &Settings, headers: &HeaderMap) -> Result<(), Refused> {
     }
     if let Some(origin) = text(ORIGIN) {
         let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        if !(authority.is_some() && authority == host) && !settings.cors.allows(origin) {
+        let own = authority.is_some() && authority == host;
+        if !own && !settings.cors.allows(origin) {
             return Err(Refused::ForeignPage { origin: shown(origin) });
         }
     }

@@ -157,9 +157,8 @@ mod tests {
 
     #[test]
     fn settings_that_contradict_themselves_say_so() {
-        let mut settings = Settings::default();
-        settings.cors = Cors { origins: vec!["*".into(), "app.example.com".into()], credentials: true };
-        settings.body_max = 0;
+        let cors = Cors { origins: vec!["*".into(), "app.example.com".into()], credentials: true };
+        let mut settings = Settings { cors, body_max: 0, ..Settings::default() };
         settings.credits.markup.num = 0;
         assert_eq!(settings.faults().len(), 4, "{:?}", settings.faults());
     }

@@ -97,7 +97,12 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault>;
 
     /// One frame of a stream. A frame that holds an error is that fault.
-    fn decode_frame(&self, reading: &mut Reading, frame: &Frame<'_>, out: &mut Vec<Event>) -> Result<(), Fault>;
+    fn decode_frame(
+        &self,
+        reading: &mut Reading,
+        frame: &Frame<'_>,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Fault>;
 
     /// What passes by in a whole answer of the client's own dialect.
     fn glance(&self, body: &Bytes) -> Result<Glance, Fault>;

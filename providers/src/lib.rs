@@ -4,21 +4,21 @@
 //! in `relay`. Foreign JSON is read by path, so that fields we do not know cannot hurt us.
 
 mod adapter;
-pub mod catalogue;
 pub mod anthropic;
+pub mod catalogue;
 mod entrance;
 mod foreign;
 pub mod gemini;
 mod glance;
-#[cfg(test)]
-mod wild;
 pub mod openai;
 mod sse;
+#[cfg(test)]
+mod wild;
 pub mod workers_ai;
 
+pub use adapter::{Adapter, Address, BadAddress, Glance, Reading};
 pub use anthropic::Anthropic;
 pub use gemini::Gemini;
 pub use openai::{OpenAi, Watch};
 pub use sse::{FRAME_MAX, Sse};
 pub use workers_ai::WorkersAi;
-pub use adapter::{Adapter, Address, BadAddress, Glance, Reading};

@@ -117,12 +117,11 @@ fn pinned(relay: &Relay, fleet: &Arc<Fleet>, ask: &Ask, route: &Route<'_>, serve
     // Limits of one request do not belong to all: such a request is compared by itself.
     let common = ask.wishes.limits == router::Limits::default() && ask.wishes.policy.is_none();
     let kept = relay.kept_advice();
-    if common {
-        if let Some((at, found)) = kept.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            if now.since(*at) < KEPT {
-                return found.clone();
-            }
-        }
+    if common
+        && let Some((at, found)) = kept.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+        && now.since(*at) < KEPT
+    {
+        return found.clone();
     }
     let whole = Route { candidates: fleet.all(), limits: route.limits.clone(), ..*route };
     let offers = offers(&whole, fleet, brief, None, relay.sessions(), now);

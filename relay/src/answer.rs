@@ -34,6 +34,8 @@ pub struct Served {
     pub upstream: Duration,
     /// Account money after the hold.
     pub balance: Balance,
+    /// What is held: the most this answer can cost without another hold.
+    pub cost_max: Pico,
     /// The built-in lab served: fake content.
     pub fake: bool,
 }
@@ -67,7 +69,7 @@ pub struct Bill {
 }
 
 pub enum Answer {
-    Whole { served: Served, content: Content, bill: Bill },
+    Whole { served: Served, content: Content, bill: Box<Bill> },
     Stream { served: Served, speech: Speech },
 }
 

@@ -41,14 +41,14 @@ pub struct Begun {
 /// Why a call brought nothing, and what it used nevertheless as far as it said.
 pub struct Lost {
     pub fault: Fault,
-    pub usage: Option<Usage>,
+    pub usage: Option<Box<Usage>>,
     /// The words themselves could not be understood: nobody was asked.
-    pub bad_input: Option<BadInput>,
+    pub bad_input: bool,
 }
 
 impl From<Fault> for Lost {
     fn from(fault: Fault) -> Self {
-        Self { fault, usage: None, bad_input: None }
+        Self { fault, usage: None, bad_input: false }
     }
 }
 
@@ -65,16 +65,16 @@ pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prep
     let chat = match &ask.words {
         Words::Chat { chat, .. } => chat.as_ref(),
         Words::Raw { raw, parse } => {
-            if adapter.dialect() == Dialect::OpenaiChat {
-                if let Some(call) = adapter.patch(raw, &candidate.door) {
-                    return Ok(Prepared { call, passes: adapter.passes() });
-                }
+            if adapter.dialect() == Dialect::OpenaiChat
+                && let Some(call) = adapter.patch(raw, &candidate.door)
+            {
+                return Ok(Prepared { call, passes: adapter.passes() });
             }
             match parsed.0.get_or_init(|| parse(raw)) {
                 Ok(chat) => chat,
                 Err(bad) => {
                     let fault = Fault::Rejected { message: bad.message.clone(), param: bad.param.clone(), code: None };
-                    return Err(Lost { fault, usage: None, bad_input: Some(bad.clone()) });
+                    return Err(Lost { fault, usage: None, bad_input: true });
                 }
             }
         }
@@ -135,11 +135,14 @@ async fn begin(
     let mut queue = VecDeque::new();
     let mut held = 0;
     loop {
-        let lost = |source: &Source, fault: Fault| Lost { fault, usage: source.seen().usage, bad_input: None };
+        let lost = |source: &Source, fault: Fault| Lost { fault, usage: source.seen().usage.map(Box::new), bad_input: false };
         match body.next().await {
             Some(Ok(chunk)) => {
-                held += chunk.len();
-                if let Err(fault) = source.digest(chunk, &mut queue) {
+                let before = queue.len();
+                let digested = source.digest(chunk, &mut queue);
+                // What is held back counts, not what came: a large first frame that is still coming has its own bound.
+                held += queue.range(before..).map(weight).sum::<usize>();
+                if let Err(fault) = digested {
                     if !source.content() {
                         return Err(lost(&source, fault));
                     }
@@ -154,7 +157,7 @@ async fn begin(
                     return Err(lost(&source, Fault::Silent("the answer was empty".into())));
                 }
                 if held > START_MAX {
-                    return Err(lost(&source, Fault::Garbled(format!("no content in the first {held} bytes"))));
+                    return Err(lost(&source, Fault::Garbled(format!("no content after {held} bytes of start-up events"))));
                 }
             }
             Some(Err(fault)) => return Err(lost(&source, fault)),
@@ -166,6 +169,15 @@ async fn begin(
                 return Err(lost(&source, fault));
             }
         }
+    }
+}
+
+/// Bytes that a piece held back takes, about.
+fn weight(piece: &Piece) -> usize {
+    match piece {
+        Piece::Bytes(bytes) => bytes.len(),
+        Piece::Event(Event::Signature { signature, .. }) => size_of::<Event>() + signature.len(),
+        _ => size_of::<Event>(),
     }
 }
 
@@ -191,7 +203,7 @@ fn finish(body: &Bytes, candidate: &Candidate, passes: bool) -> Result<Got, Lost
     };
     if !seen.useful() {
         let fault = Fault::Silent("the answer was empty".into());
-        return Err(Lost { fault, usage: seen.usage, bad_input: None });
+        return Err(Lost { fault, usage: seen.usage.map(Box::new), bad_input: false });
     }
     Ok(Got::Whole { content, seen })
 }

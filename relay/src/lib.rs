@@ -13,6 +13,7 @@ pub mod faults;
 pub mod fleet;
 pub mod metrics;
 mod offers;
+mod persist;
 pub mod ports;
 pub mod probe;
 mod relay;

@@ -1,7 +1,7 @@
 //! The one story of a request: admit, plan, hold, try, answer, settle.
 
-use crate::answer::{Answer, Bill, Content, Piece, Served, Trouble};
-use crate::ask::Ask;
+use crate::answer::{Answer, Content, Piece, Served, Trouble};
+use crate::ask::{Ask, BadInput};
 use crate::attempt::{self, Begun, Got, Lost, Parsed, Prepared};
 use crate::faults::{self, Next};
 use crate::fleet::Fleet;
@@ -16,7 +16,7 @@ use futures::future::{BoxFuture, Either, select};
 use router::{Decision, Offer, Removed};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use vocab::{Dice, Duration, Event, Fault, Instant};
+use vocab::{Dice, Duration, Event, Fault, Instant, Pico};
 
 /// The first pause before the same candidate is asked again; it doubles.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -53,7 +53,8 @@ impl Relay {
         let tab = Tab::open(self.clone(), fleet.clone(), &ask, dearest, estimate, dice, now).await?;
         self.registry().overhead.observe(self.clock().now().since(ask.started).as_secs_f64());
 
-        let journey = Journey {
+        // Boxed, because an async function moves what it owns whenever it is called.
+        let journey = Box::new(Journey {
             relay: self,
             fleet: &fleet,
             ask: &ask,
@@ -70,7 +71,7 @@ impl Relay {
             above: None,
             unfit: Vec::new(),
             faults: Vec::new(),
-        };
+        });
         journey.go().await
     }
 }
@@ -102,40 +103,44 @@ struct Journey<'a> {
 /// A candidate that may be asked now, and with what.
 struct Ready {
     offer: usize,
-    flight: Flight,
+    /// Index into the fleet's candidates.
+    candidate: usize,
+    /// The most it can come to.
+    dearest: Pico,
     prepared: Prepared,
 }
 
 impl<'a> Journey<'a> {
-    async fn go(mut self) -> Result<Answer, Trouble> {
+    async fn go(mut self: Box<Self>) -> Result<Answer, Trouble> {
         loop {
             let now = self.relay.clock().now();
             let left = self.deadline.since(now);
             if left.is_zero() || self.tab.calls() >= self.fleet.bounds.attempts as usize {
-                return Err(self.give_up(left.is_zero()).await);
+                return Err(Box::pin(self.give_up(left.is_zero())).await);
             }
             let ready = match self.next(now) {
                 Ok(Some(ready)) => ready,
                 Ok(None) => {
-                    if self.pause(left).await {
+                    if Box::pin(self.pause(left)).await {
                         continue;
                     }
-                    return Err(self.give_up(false).await);
+                    return Err(Box::pin(self.give_up(false)).await);
                 }
                 Err(trouble) => {
                     self.tab.settle("refused", now).await?;
                     return Err(trouble);
                 }
             };
-            let dearest = self.offers[ready.offer].dearest.unwrap_or_default();
-            if let Err(error) = self.tab.cover(dearest, now).await {
+            if let Err(error) = self.tab.cover(ready.dearest, now).await {
                 if self.tab.calls() == 0 {
                     self.tab.settle("refused", now).await?;
                     return Err(error.into());
                 }
-                return Err(self.give_up(false).await);
+                return Err(Box::pin(self.give_up(false)).await);
             }
-            let (flight, result) = self.fly(ready, left).await;
+            let now = self.relay.clock().now();
+            let Some(flight) = self.admit(&ready, now) else { continue };
+            let (flight, result) = self.fly(ready, flight, self.deadline.since(now)).await;
             match result {
                 Ok(got) => return self.commit(flight, got).await,
                 Err(lost) => self.learn(&flight, lost),
@@ -158,17 +163,28 @@ impl<'a> Journey<'a> {
             }
             let prepared = match attempt::prepare(self.ask, &self.parsed, candidate) {
                 Ok(prepared) => prepared,
-                Err(Lost { bad_input: Some(bad), .. }) => return Err(Trouble::BadInput(bad)),
+                Err(Lost { bad_input: true, fault: Fault::Rejected { message, param, .. }, .. }) => {
+                    return Err(Trouble::BadInput(BadInput { message, param }));
+                }
                 Err(lost) => {
                     self.unfit.push((candidate.id(), lost.fault.message().into()));
                     continue;
                 }
             };
-            if let Some(pass) = candidate.with_pulse(|health| health.admit(now, &self.fleet.rules)) {
-                let flight = Flight { candidate: at, pass, sent: now };
-                return Ok(Some(Ready { offer, flight, prepared }));
-            }
+            let dearest = self.offers[offer].dearest.unwrap_or_default();
+            return Ok(Some(Ready { offer, candidate: at, dearest, prepared }));
         }
+    }
+
+    /// Leave to make the call at this moment. The last thing that is asked before it: making ready may have taken time,
+    /// and a breaker may have opened meanwhile.
+    fn admit(&self, ready: &Ready, now: Instant) -> Option<Flight> {
+        let candidate = &self.fleet.candidates[ready.candidate];
+        if !candidate.credential.state(now).admits(now) {
+            return None;
+        }
+        let pass = candidate.with_pulse(|health| health.admit(now, &self.fleet.rules))?;
+        Some(Flight { candidate: ready.candidate, pass, sent: now, dearest: ready.dearest })
     }
 
     /// Beyond the plan: the best of the rest that was not tried yet.
@@ -191,21 +207,49 @@ impl<'a> Journey<'a> {
     }
 
     /// One call, or two racing where the policy hedges and the first is late.
-    async fn fly(&mut self, ready: Ready, left: Duration) -> (Flight, Result<Got, Lost>) {
-        let first = self.launch(ready.flight, ready.prepared, left);
+    async fn fly(&mut self, ready: Ready, flight: Flight, left: Duration) -> (Flight, Result<Got, Lost>) {
+        let first = self.launch(flight, ready.prepared, left);
         let standing = &self.offers[ready.offer].standing;
         let patience = if self.route.hedge { router::hedge_after(standing) } else { None };
-        let Some(patience) = patience.filter(|p| *p < left) else { return (ready.flight, first.await) };
+        match patience.filter(|p| *p < left) {
+            None => (flight, first.await),
+            Some(patience) => Box::pin(self.race(flight, first, patience)).await,
+        }
+    }
+
+    /// The first call, and another beside it once it is late.
+    async fn race(
+        &mut self,
+        flight: Flight,
+        first: BoxFuture<'a, Result<Got, Lost>>,
+        patience: Duration,
+    ) -> (Flight, Result<Got, Lost>) {
         let late = match select(first, self.relay.clock().sleep(patience)).await {
-            Either::Left((result, _)) => return (ready.flight, result),
+            Either::Left((result, _)) => return (flight, result),
             Either::Right(((), first)) => first,
         };
-        let Some((second_flight, second)) = self.hedge(left.saturating_sub(patience)).await else {
-            return (ready.flight, late.await);
+        let Some(second) = self.hedge().await else {
+            return (flight, late.await);
         };
-        let (winner, result, loser, rest) = match select(late, second).await {
-            Either::Left((result, rest)) => (ready.flight, result, second_flight, rest),
-            Either::Right((result, rest)) => (second_flight, result, ready.flight, rest),
+        // The first may have come while the second was made ready: then nobody else is called.
+        let late = match select(late, std::future::ready(())).await {
+            Either::Left((result, _)) => {
+                self.queue.push_front(second.offer);
+                return (flight, result);
+            }
+            Either::Right(((), late)) => late,
+        };
+        let now = self.relay.clock().now();
+        let Some(second_flight) = self.admit(&second, now) else {
+            return (flight, late.await);
+        };
+        self.relay.hedged(self.offers[second.offer].cost.unwrap_or_default());
+        let left = self.deadline.since(now);
+        let second = self.launch(second_flight, second.prepared, left);
+        // The second is polled first: what is on the bill was really asked.
+        let (winner, result, loser, rest) = match select(second, late).await {
+            Either::Left((result, rest)) => (second_flight, result, flight, rest),
+            Either::Right((result, rest)) => (flight, result, second_flight, rest),
         };
         if let Err(lost) = result {
             self.learn(&winner, lost);
@@ -216,8 +260,8 @@ impl<'a> Journey<'a> {
         (winner, result)
     }
 
-    /// A second call beside a late first one, where budget, attempts and load allow it.
-    async fn hedge(&mut self, left: Duration) -> Option<(Flight, BoxFuture<'a, Result<Got, Lost>>)> {
+    /// A second call beside a late first one, made ready where budget, attempts and load allow it.
+    async fn hedge(&mut self) -> Option<Ready> {
         let now = self.relay.clock().now();
         if self.tab.calls() >= self.fleet.bounds.attempts as usize || self.relay.overloaded() {
             return None;
@@ -225,13 +269,11 @@ impl<'a> Journey<'a> {
         let ready = self.next(now).ok()??;
         let offer = &self.offers[ready.offer];
         let affordable = offer.cost.is_some_and(|cost| self.relay.hedge_allowed(cost));
-        if !affordable || self.tab.cover(offer.dearest.unwrap_or_default(), now).await.is_err() {
-            self.tab.unused(&ready.flight, now);
+        if !affordable || self.tab.cover(ready.dearest, now).await.is_err() {
             self.queue.push_front(ready.offer);
             return None;
         }
-        self.relay.hedged(offer.cost.unwrap_or_default());
-        Some((ready.flight, self.launch(ready.flight, ready.prepared, left)))
+        Some(ready)
     }
 
     fn launch(&mut self, flight: Flight, prepared: Prepared, left: Duration) -> BoxFuture<'a, Result<Got, Lost>> {
@@ -251,7 +293,7 @@ impl<'a> Journey<'a> {
             request = %self.ask.id, candidate = %candidate.id(), fault = lost.fault.name(),
             message = lost.fault.message(), "an upstream call failed"
         );
-        self.tab.failed(flight, &lost.fault, lost.usage, now);
+        self.tab.failed(flight, &lost.fault, lost.usage.map(|usage| *usage), now);
         match faults::row(&lost.fault).next {
             Next::Stop => {
                 self.queue.clear();
@@ -286,7 +328,7 @@ impl<'a> Journey<'a> {
     }
 
     /// First content is there: from here on the answer belongs to this upstream.
-    async fn commit(mut self, flight: Flight, got: Got) -> Result<Answer, Trouble> {
+    async fn commit(mut self: Box<Self>, flight: Flight, got: Got) -> Result<Answer, Trouble> {
         let relay = self.relay;
         let candidate = &self.fleet.candidates[flight.candidate];
         let offer = self.route.candidates.iter().position(|at| *at == flight.candidate).unwrap_or_default();
@@ -300,33 +342,31 @@ impl<'a> Journey<'a> {
             attempts: u32::try_from(self.tab.calls()).unwrap_or(u32::MAX),
             upstream: now.since(self.begun),
             balance: self.tab.balance,
+            cost_max: self.tab.held,
             fake: candidate.provider.fake,
         };
         match got {
             Got::Whole { content, seen } if !self.ask.brief().stream => {
-                let usage = seen.bill(self.tab.tokens_in);
+                let usage = self.tab.bill(&seen, &flight);
                 self.remember(&flight, usage.tokens_in().saturating_add(usage.tokens_out()), now);
                 self.tab.served(&flight, usage, None, Some(now.since(flight.sent)), now);
-                let bill: Bill = bill(&mut self.tab, usage, flight.sent, now, advise, "served", now).await;
-                if self.route.hedge {
-                    relay.spent(bill.cost);
-                }
+                let bill = bill(&mut self.tab, usage, flight.sent, now, advise, "served", now).await;
                 relay.books().durable(self.tab.mark).await?;
-                Ok(Answer::Whole { served, content, bill })
+                Ok(Answer::Whole { served, content, bill: Box::new(bill) })
             }
             Got::Whole { content, seen } => {
-                let begun = told(content, seen, now);
-                Ok(self.stream(served, flight, begun, advise).await?)
+                let begun = Box::new(told(content, seen, now));
+                Ok(Box::pin(self.stream(served, flight, begun, advise)).await?)
             }
-            Got::Stream(begun) => Ok(self.stream(served, flight, *begun, advise).await?),
+            Got::Stream(begun) => Ok(Box::pin(self.stream(served, flight, begun, advise)).await?),
         }
     }
 
     async fn stream(
-        self,
+        self: Box<Self>,
         served: Served,
         flight: Flight,
-        begun: Begun,
+        begun: Box<Begun>,
         advise: Option<Adviser>,
     ) -> Result<Answer, BooksError> {
         let candidate = &self.fleet.candidates[flight.candidate];
@@ -335,7 +375,7 @@ impl<'a> Journey<'a> {
         self.relay.books().durable(self.tab.mark).await?;
         let unlimited = self.ask.brief().max_output.or(candidate.card.max_output).is_none();
         let covers = unlimited.then(|| u64::from(self.fleet.bounds.assumed_output));
-        Ok(Answer::Stream { served, speech: Speech::new(self.tab, flight, begun, covers, advise) })
+        Ok(Answer::Stream { served, speech: Speech::new(self.tab, flight, *begun, covers, advise) })
     }
 
     fn remember(&self, flight: &Flight, tokens: u64, now: Instant) {

@@ -55,10 +55,10 @@ impl Sessions {
         let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if shelf.by_name.insert(session.to_owned(), last).is_none() {
             shelf.order.push_back(session.to_owned());
-            if shelf.order.len() > SESSIONS_MAX {
-                if let Some(oldest) = shelf.order.pop_front() {
-                    shelf.by_name.remove(&oldest);
-                }
+            if shelf.order.len() > SESSIONS_MAX
+                && let Some(oldest) = shelf.order.pop_front()
+            {
+                shelf.by_name.remove(&oldest);
             }
         }
     }

@@ -18,12 +18,14 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The usage to bill: as reported, else estimated from the text (four bytes a token, as for holds).
-    pub fn bill(&self, tokens_in: u32) -> Usage {
+    /// The usage to bill: as reported, else estimated from the text (four bytes a token, as for holds; no provider makes
+    /// more than the `output_max` it was allowed).
+    pub fn bill(&self, tokens_in: u32, output_max: Option<u64>) -> Usage {
         self.usage.unwrap_or_else(|| {
+            let told = self.text_bytes.div_ceil(4) as u64;
             Usage { estimated: true, ..Usage::default() }
                 .with(Bucket::Input, u64::from(tokens_in))
-                .with(Bucket::Output, self.text_bytes.div_ceil(4) as u64)
+                .with(Bucket::Output, output_max.map_or(told, |max| told.min(max)))
         })
     }
 
@@ -84,6 +86,10 @@ impl Source {
             Self::Pass { watch, out } => {
                 let result = watch.end(out);
                 queue.extend(out.drain(..).map(Piece::Bytes));
+                // Not every server ends with the mark that the client waits for.
+                if result.is_ok() && !watch.done() {
+                    queue.push_back(Piece::Bytes(Bytes::from_static(b"data: [DONE]\n\n")));
+                }
                 result
             }
             Self::Translate(t) => t.end(queue),

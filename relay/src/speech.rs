@@ -46,6 +46,9 @@ struct Flow {
     queue: VecDeque<Piece>,
     first: Instant,
     last: Instant,
+    /// Since when upstream is listened to in vain. While a slow client is served nobody listens, and silence is not
+    /// upstream's fault.
+    waiting: Option<Instant>,
     /// Rings at the earliest moment that could be too late, and is set again if meanwhile something came.
     timer: Option<BoxFuture<'static, ()>>,
     /// Output tokens that the hold covers; None where the model's own limit is held for.
@@ -74,6 +77,7 @@ impl Speech {
             queue,
             first,
             last: first,
+            waiting: None,
             timer: None,
             covers,
             ended: None,
@@ -111,7 +115,7 @@ impl Stream for Speech {
                         self.turn(|flow| State::Closing(Box::pin(flow.close())));
                         continue;
                     }
-                    if flow.must_extend() {
+                    if flow.must_extend() || flow.must_renew() {
                         self.turn(|flow| State::Extending(Box::pin(flow.extend())));
                         continue;
                     }
@@ -149,8 +153,13 @@ impl Flow {
         match self.body.poll_next_unpin(cx) {
             Poll::Ready(Some(Ok(chunk))) => {
                 self.last = self.tab.relay.clock().now();
+                self.waiting = None;
                 if let Err(fault) = self.source.digest(chunk, &mut self.queue) {
                     self.ended = Some(Ended::Fault(fault));
+                }
+                if self.source.done() {
+                    // What is waited for now is waited for less long.
+                    self.timer = None;
                 }
                 Poll::Ready(())
             }
@@ -174,11 +183,12 @@ impl Flow {
 
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let patience = if self.source.done() { TAIL } else { self.tab.fleet.bounds.idle() };
+        let since = *self.waiting.get_or_insert_with(|| self.tab.relay.clock().now());
         loop {
             let relay = &self.tab.relay;
             let timer = self.timer.get_or_insert_with(|| sleep(relay.shared_clock(), patience));
             std::task::ready!(timer.poll_unpin(cx));
-            let silence = relay.clock().now().since(self.last);
+            let silence = relay.clock().now().since(since);
             if silence < patience {
                 self.timer = Some(sleep(relay.shared_clock(), patience.saturating_sub(silence)));
                 continue;
@@ -205,10 +215,21 @@ impl Flow {
         self.covers.is_some_and(|covers| self.source.text_bytes() as u64 / 3 > covers) && !self.source.done()
     }
 
+    /// A stream may last longer than the lease of its hold, which is for those that are gone.
+    fn must_renew(&self) -> bool {
+        self.last >= self.tab.renew_at && !self.source.done()
+    }
+
     async fn extend(mut self: Box<Self>) -> (Box<Self>, Result<(), BooksError>) {
+        let now = self.tab.relay.clock().now();
+        if !self.must_extend() {
+            if let Err(error) = self.tab.extend(Pico::ZERO, now).await {
+                tracing::warn!(?error, request = %self.tab.id, "a hold's lease could not be renewed");
+            }
+            return (self, Ok(()));
+        }
         let more = u64::from(self.tab.fleet.bounds.assumed_output);
         let fleet = self.tab.fleet.clone();
-        let now = self.tab.relay.clock().now();
         let mut usage = Usage::default().with(Bucket::Output, more);
         let cost = self.tab.price(&fleet.candidates[self.flight.candidate], &mut usage, now);
         let result = self.tab.extend(cost, now).await;
@@ -219,7 +240,7 @@ impl Flow {
     async fn close(mut self: Box<Self>) -> Piece {
         let relay = self.tab.relay.clone();
         let now = relay.clock().now();
-        let usage = self.source.seen().bill(self.tab.tokens_in);
+        let usage = self.tab.bill(&self.source.seen(), &self.flight);
         let mut why = String::from("served");
         let trouble = match self.ended.take() {
             None | Some(Ended::Whole) => {
@@ -263,7 +284,7 @@ impl Flow {
             }
         };
         let now = relay.clock().now();
-        let usage = self.source.seen().bill(self.tab.tokens_in);
+        let usage = self.tab.bill(&self.source.seen(), &self.flight);
         let usage = Usage { partial: usage.partial || !whole, ..usage };
         self.tab.abandoned(&self.flight, "left", Some(usage), now);
         if let Err(error) = self.tab.settle("client left", now).await {
@@ -304,6 +325,10 @@ pub async fn bill(
             tab.spent()
         }
     };
+    // Streams and whole answers alike pay for hedges, where there are any.
+    if tab.fleet.policies.values().any(|policy| policy.hedge) {
+        tab.relay.spent(cost);
+    }
     Bill {
         usage,
         cost,

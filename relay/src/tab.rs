@@ -6,9 +6,12 @@
 use crate::answer::Attempt;
 use crate::faults::{self, Blame};
 use crate::fleet::{Candidate, Fleet};
-use crate::ports::{BooksError, Mark};
+use crate::persist::Persist;
+use crate::ports::{BooksError, Mark, Posted};
 use crate::relay::Relay;
+use crate::source::Seen;
 use billing::{Balance, Line, Op};
+use futures::future::BoxFuture;
 use router::{Outcome, Pass, Verdict};
 use std::sync::Arc;
 use vocab::{Bucket, Dice, Duration, Fault, Instant, Pico, Usage};
@@ -20,6 +23,8 @@ pub struct Flight {
     pub candidate: usize,
     pub pass: Pass,
     pub sent: Instant,
+    /// The most it can come to.
+    pub dearest: Pico,
 }
 
 pub struct Tab {
@@ -28,7 +33,12 @@ pub struct Tab {
     pub id: String,
     pub account: String,
     pub tokens_in: u32,
+    /// The most output tokens that the request allows for one choice.
+    output_max: Option<u32>,
+    choices: u32,
     pub held: Pico,
+    /// When the hold's lease is to be renewed.
+    pub renew_at: Instant,
     /// Durable from here on, the first byte may leave.
     pub mark: Mark,
     pub balance: Balance,
@@ -50,6 +60,7 @@ impl Tab {
         dice: Dice,
         now: Instant,
     ) -> Result<Self, BooksError> {
+        let brief = ask.brief();
         let op = Op::Hold {
             id: ask.id.clone(),
             amount: dearest,
@@ -57,18 +68,29 @@ impl Tab {
             lease_until: now.after(lease(&fleet)),
             tags: ask.wishes.tags.clone(),
         };
-        let posted = relay.books().post(&ask.account, op, now).await?;
+        let (books, account, id) = (relay.clone(), ask.account.clone(), ask.id.clone());
+        let holding = async move {
+            let posted = books.books().post(&account, op, now).await;
+            Holding { account, id, posted }
+        };
+        // Whoever leaves while the hold is being made leaves no hold behind.
+        let Holding { account, id, posted } = Persist::new(&relay, holding, Holding::undone).await;
+        let posted = posted?;
         if !posted.fresh {
-            return Err(BooksError::Refused(billing::Refusal::Conflict { id: ask.id.clone() }));
+            return Err(BooksError::Refused(billing::Refusal::Conflict { id }));
         }
         relay.registry().open.inc();
+        let renew_at = renewal(&fleet, now);
         Ok(Self {
             relay,
             fleet,
-            id: ask.id.clone(),
-            account: ask.account.clone(),
-            tokens_in: ask.brief().tokens_in,
+            id,
+            account,
+            tokens_in: brief.tokens_in,
+            output_max: brief.max_output,
+            choices: brief.n.max(1),
             held: dearest,
+            renew_at,
             mark: posted.mark,
             balance: posted.balance,
             attempts: Vec::with_capacity(1),
@@ -79,9 +101,9 @@ impl Tab {
         })
     }
 
-    /// Makes sure that what was spent and `dearest` more are covered. A lease begins anew.
+    /// Makes sure that what was spent, what is under way and `dearest` more are covered. A lease begins anew.
     pub async fn cover(&mut self, dearest: Pico, now: Instant) -> Result<(), BooksError> {
-        let flying: Pico = self.flights.iter().map(|f| self.worst_input(&self.fleet.candidates[f.candidate], now)).sum();
+        let flying: Pico = self.flights.iter().map(|f| f.dearest).sum();
         let needed = self.spent().plus(flying).plus(dearest);
         if needed <= self.held {
             return Ok(());
@@ -92,6 +114,8 @@ impl Tab {
 
     pub async fn extend(&mut self, more: Pico, now: Instant) -> Result<(), BooksError> {
         let op = Op::Extend { id: self.id.clone(), more, lease_until: now.after(lease(&self.fleet)) };
+        // Tried again later where it fails, not at every piece.
+        self.renew_at = renewal(&self.fleet, now);
         let posted = self.relay.books().post(&self.account, op, now).await?;
         self.held = self.held.plus(more);
         self.mark = posted.mark;
@@ -132,13 +156,6 @@ impl Tab {
         let usage = usage.unwrap_or_else(|| self.guess());
         let outcome = Outcome { verdict: Verdict::Neutral, ttft: None, generation: None };
         self.lands(flight, &outcome, usage, why, "", now);
-    }
-
-    /// A call that was admitted but never made.
-    pub fn unused(&mut self, flight: &Flight, now: Instant) {
-        let outcome = Outcome { verdict: Verdict::Neutral, ttft: None, generation: None };
-        let rules = &self.fleet.rules;
-        self.fleet.candidates[flight.candidate].with_pulse(|h| h.record(flight.pass, &outcome, now, rules, &mut self.dice));
     }
 
     pub fn served(
@@ -207,13 +224,16 @@ impl Tab {
         Pico::ZERO
     }
 
+    /// What an answer used: as reported, else as estimated from its text, within what it was allowed.
+    pub fn bill(&self, seen: &Seen, flight: &Flight) -> Usage {
+        let model = self.fleet.candidates[flight.candidate].card.max_output;
+        let most = self.output_max.into_iter().chain(model).min();
+        seen.bill(self.tokens_in, most.map(|most| u64::from(most) * u64::from(self.choices)))
+    }
+
     /// What a call may have used of which nothing is known but that it was sent.
     pub fn guess(&self) -> Usage {
         Usage { estimated: true, partial: true, ..Usage::default() }.with(Bucket::Input, u64::from(self.tokens_in))
-    }
-
-    fn worst_input(&self, candidate: &Candidate, now: Instant) -> Pico {
-        self.price(candidate, &mut self.guess(), now)
     }
 
     /// Charges the lines and gives the rest back. Once.
@@ -224,7 +244,9 @@ impl Tab {
         self.close();
         let cost = self.spent();
         let op = self.closing(why);
-        let posted = self.relay.books().post(&self.account, op, now).await?;
+        let (relay, account) = (self.relay.clone(), std::mem::take(&mut self.account));
+        let settling = async move { relay.books().post(&account, op, now).await };
+        let posted = Persist::new(&self.relay, settling, |_, posted| Box::pin(async move { settled(posted) })).await?;
         self.balance = posted.balance;
         Ok(cost)
     }
@@ -252,6 +274,10 @@ fn lease(fleet: &Fleet) -> Duration {
     fleet.bounds.deadline() + fleet.bounds.idle() * 4 + Duration::from_secs(600)
 }
 
+fn renewal(fleet: &Fleet, now: Instant) -> Instant {
+    now.after(lease(fleet) / 2)
+}
+
 impl Drop for Tab {
     fn drop(&mut self) {
         if !self.open {
@@ -265,9 +291,33 @@ impl Drop for Tab {
         let op = self.closing("client left");
         let (relay, account) = (self.relay.clone(), std::mem::take(&mut self.account));
         self.relay.later().spawn(Box::pin(async move {
-            if let Err(error) = relay.books().post(&account, op, now).await {
-                tracing::error!(?error, "a request could not be settled; its hold will be swept");
-            }
+            settled(relay.books().post(&account, op, now).await);
         }));
+    }
+}
+
+fn settled(posted: Result<Posted, BooksError>) {
+    if let Err(error) = posted {
+        tracing::error!(?error, "a request could not be settled; its hold will be swept");
+    }
+}
+
+/// A hold that was asked for.
+struct Holding {
+    account: String,
+    id: String,
+    posted: Result<Posted, BooksError>,
+}
+
+impl Holding {
+    /// Gives back what nobody wants any more. One that was refused, or is another request's, is not ours to give.
+    fn undone(relay: Arc<Relay>, Self { account, id, posted }: Self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            if posted.is_ok_and(|p| p.fresh) {
+                let op = Op::Release { id, lines: vec![], why: "client left".into() };
+                let now = relay.clock().now();
+                settled(relay.books().post(&account, op, now).await);
+            }
+        })
     }
 }

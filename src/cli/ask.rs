@@ -72,7 +72,9 @@ impl Ask {
 
 /// One line of what it came to.
 fn footer(end: &Value) -> String {
-    let text = |at: &str| end.pointer(at).map_or_else(String::new, |v| v.as_str().map_or_else(|| v.to_string(), Into::into));
+    let text = |at: &str| {
+        end.pointer(at).map_or_else(String::new, |v| v.as_str().map_or_else(|| v.to_string(), Into::into))
+    };
     let mut line = format!(
         "— {}/{} · {} in, {} out · {} USD · {}",
         text("/route/provider"),
@@ -83,7 +85,12 @@ fn footer(end: &Value) -> String {
         text("/route/reason"),
     );
     if end.get("advice").is_some_and(|a| !a.is_null()) {
-        line.push_str(&format!("\n  {} would have saved {} %: {}", text("/advice/model"), text("/advice/savings_pct"), text("/advice/reason")));
+        line.push_str(&format!(
+            "\n  {} would have saved {} %: {}",
+            text("/advice/model"),
+            text("/advice/savings_pct"),
+            text("/advice/reason")
+        ));
     }
     line
 }

@@ -57,8 +57,9 @@ impl Catalog {
             What::Diff { file } => compare(&ours, &read(&file)?, common.json),
             What::Import { file, format, as_of, output } => {
                 let as_of = match as_of {
-                    Some(day) => Instant::parse_date(&day)
-                        .ok_or_else(|| Failure::Cannot(format!("--as-of: {day:?} is no date like 2026-11-21")))?,
+                    Some(day) => Instant::parse_date(&day).ok_or_else(|| {
+                        Failure::Cannot(format!("--as-of: {day:?} is no date like 2026-11-21"))
+                    })?,
                     None => NativeClock::start().now(),
                 };
                 take_in(&ours, &file, format, as_of, output.as_deref(), common.json)
@@ -68,7 +69,8 @@ impl Catalog {
 }
 
 fn read(file: &Path) -> Result<Catalogue, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|e| Failure::Cannot(format!("{}: {e}", file.display())))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|e| Failure::Cannot(format!("{}: {e}", file.display())))?;
     Catalogue::parse(&text).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Failure::Cannot(format!("{}:\n{}", file.display(), lines.join("\n")))
@@ -76,12 +78,16 @@ fn read(file: &Path) -> Result<Catalogue, Failure> {
 }
 
 fn list(catalogue: &Catalogue, words: &str, json: bool) -> Done {
-    let found: Vec<&Entry> = if words.is_empty() { catalogue.models.iter().collect() } else { catalogue.search(words) };
+    let found: Vec<&Entry> =
+        if words.is_empty() { catalogue.models.iter().collect() } else { catalogue.search(words) };
     if json {
         say(Value::Array(found.iter().map(|e| row(e)).collect()));
         return Ok(());
     }
-    say(format_args!("{:<52} {:>12} {:>12} {:>9} {:>7}", "model", "in USD/M", "out USD/M", "context", "quality"));
+    say(format_args!(
+        "{:<52} {:>12} {:>12} {:>9} {:>7}",
+        "model", "in USD/M", "out USD/M", "context", "quality"
+    ));
     for entry in &found {
         let card = &entry.card;
         say(format_args!(
@@ -101,10 +107,13 @@ fn list(catalogue: &Catalogue, words: &str, json: bool) -> Done {
 fn per_million(entry: &Entry, bucket: Bucket) -> String {
     let rate = entry.card.price.as_ref().and_then(|p| p.rates.get(bucket));
     let pico = rate.map(|r| i128::from(r.pico) * 1_000_000 / i128::from(r.per));
-    pico.map_or_else(|| if entry.card.kind == Kind::Chat { "?" } else { "–" }.into(), |p| {
-        let text = vocab::Pico(p).to_string();
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    })
+    pico.map_or_else(
+        || if entry.card.kind == Kind::Chat { "?" } else { "–" }.into(),
+        |p| {
+            let text = vocab::Pico(p).to_string();
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        },
+    )
 }
 
 fn row(entry: &Entry) -> Value {
@@ -138,7 +147,8 @@ fn take_in(
     output: Option<&Path>,
     json: bool,
 ) -> Done {
-    let text = std::fs::read_to_string(file).map_err(|e| Failure::Cannot(format!("{}: {e}", file.display())))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|e| Failure::Cannot(format!("{}: {e}", file.display())))?;
     let read = match format.unwrap_or_else(|| guess(&text)) {
         Format::Litellm => import::litellm(&text, as_of)?,
         Format::ModelsDev => import::models_dev(&text, as_of)?,
@@ -149,7 +159,9 @@ fn take_in(
             .map_err(|e| Failure::Cannot(format!("{}: {e}", output.display())))?;
     }
     if json {
-        say(json!({"imported": read.catalogue.models.len(), "refused": read.refused, "skipped": read.skipped, "notes": read.notes, "differences": differences}));
+        say(
+            json!({"imported": read.catalogue.models.len(), "refused": read.refused, "skipped": read.skipped, "notes": read.notes, "differences": differences}),
+        );
         return Ok(());
     }
     for refused in &read.refused {
@@ -161,10 +173,14 @@ fn take_in(
     let skipped: usize = read.skipped.values().sum();
     say(format_args!(
         "{} imported, {} refused, {skipped} of no use here; {} differences to the catalogue in use",
-        read.catalogue.models.len(), read.refused.len(), differences.len()
+        read.catalogue.models.len(),
+        read.refused.len(),
+        differences.len()
     ));
     match output {
-        Some(output) => say(format_args!("written to {}: name it as `catalogue` in the configuration", output.display())),
+        Some(output) => {
+            say(format_args!("written to {}: name it as `catalogue` in the configuration", output.display()))
+        }
         None => say("nothing was written; --output FILE does"),
     }
     Ok(())
@@ -173,6 +189,7 @@ fn take_in(
 /// models.dev's top level is providers that hold `models`; LiteLLM's is models.
 fn guess(text: &str) -> Format {
     let value: Value = serde_json::from_str(text).unwrap_or_default();
-    let nested = value.as_object().is_some_and(|o| o.values().any(|v| v.get("models").is_some_and(Value::is_object)));
+    let nested =
+        value.as_object().is_some_and(|o| o.values().any(|v| v.get("models").is_some_and(Value::is_object)));
     if nested { Format::ModelsDev } else { Format::Litellm }
 }

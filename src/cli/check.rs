@@ -24,7 +24,11 @@ pub fn run(common: &Common) -> Done {
                     Origin::Environment => "the environment".into(),
                     Origin::Lab => "nothing found, so the built-in lab".into(),
                 };
-                say(format_args!("ok: {} models of {} providers ({from})", models.len(), fleet.providers.len()));
+                say(format_args!(
+                    "ok: {} models of {} providers ({from})",
+                    models.len(),
+                    fleet.providers.len()
+                ));
             }
             Ok(())
         }

@@ -23,7 +23,6 @@ pub struct Server {
 /// An answer on its way.
 pub struct Answer {
     pub status: u16,
-    pub headers: HeaderMap,
     pub body: ByteStream,
 }
 
@@ -69,7 +68,14 @@ impl Server {
         let seed = place.seed.map_or_else(getrandom::u64, Ok)?;
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new().name("weir".into()).spawn(move || {
-            let served = serve(listen, node.front.clone(), seed, stopped, Duration::from_secs(5), std::future::ready(()));
+            let served = serve(
+                listen,
+                node.front.clone(),
+                seed,
+                stopped,
+                Duration::from_secs(5),
+                std::future::ready(()),
+            );
             if let Err(error) = served {
                 eprintln!("weir: {error}");
             }
@@ -97,7 +103,12 @@ impl Server {
         self.send(path, body.to_string().into(), headers).await
     }
 
-    async fn send(&self, path: &str, body: Bytes, headers: &[(&'static str, &str)]) -> Result<Answer, Failure> {
+    async fn send(
+        &self,
+        path: &str,
+        body: Bytes,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Answer, Failure> {
         let mut map = HeaderMap::new();
         map.insert("content-type", HeaderValue::from_static("application/json"));
         if let Some(key) = &self.key {
@@ -109,7 +120,7 @@ impl Server {
         let uri = format!("{}{path}", self.origin).parse()?;
         let call = Call { uri, headers: map, body: body.into(), stream: false };
         let reply = NativeHttp.send(call, CONNECT).await?;
-        Ok(Answer { status: reply.status, headers: reply.headers, body: reply.body })
+        Ok(Answer { status: reply.status, body: reply.body })
     }
 }
 

@@ -54,7 +54,7 @@ struct Row {
 impl Demo {
     pub fn run(self, common: &Common) -> Done {
         let clock = NativeClock::start();
-        let setup = Setup::lab(fake::start(lab::read(&self.scenario)?)?)?;
+        let setup = Setup::lab(&fake::start(lab::read(&self.scenario)?)?)?;
         let folder = std::env::temp_dir().join(format!("weir-demo-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let node = Node::start(setup, &folder.join("demo.db"), clock)?;
@@ -189,7 +189,9 @@ async fn one(server: &Server, policy: &'static str, prompt: &str) -> Result<Row,
         policy,
         model: format!("{}/{}", text("/route/provider"), text("/route/model")),
         attempts: answer.pointer("/route/attempts").and_then(Value::as_array).map_or(1, |a| a.len() as u64),
-        usage: Usage::default().with(Bucket::Input, tokens("tokens_in")).with(Bucket::Output, tokens("tokens_out")),
+        usage: Usage::default()
+            .with(Bucket::Input, tokens("tokens_in"))
+            .with(Bucket::Output, tokens("tokens_out")),
         cost: text("/cost/usd").parse()?,
         millis: relay::ports::Clock::now(&clock).since(begun).as_millis(),
     })

@@ -21,9 +21,7 @@ impl Explain {
     pub fn run(self, common: &Common) -> Done {
         let server = Server::find(common, &self.place)?;
         let body = json!({"model": self.model, "messages": [{"role": "user", "content": self.prompt}]});
-        let answer = block_on(async {
-            server.post("/api/route/explain", &body, &[]).await?.json().await
-        })??;
+        let answer = block_on(async { server.post("/api/route/explain", &body, &[]).await?.json().await })??;
         if common.json {
             say(&answer);
         } else {
@@ -35,12 +33,20 @@ impl Explain {
 
 fn table(answer: &Value) {
     let record = &answer["record"];
-    let figure = |v: &Value, digits: usize| v.as_f64().map_or_else(|| "?".into(), |f| format!("{f:.digits$}"));
+    let figure =
+        |v: &Value, digits: usize| v.as_f64().map_or_else(|| "?".into(), |f| format!("{f:.digits$}"));
     say(format_args!("{}", record["reason"].as_str().unwrap_or_default()));
     say(format_args!("{}", record["formula"].as_str().unwrap_or_default()));
-    say(format_args!("{:<44} {:>11} {:>12} {:>8} {:>8}  removed", "candidate", "utility", "cost USD", "s", "quality"));
+    say(format_args!(
+        "{:<44} {:>11} {:>12} {:>8} {:>8}  removed",
+        "candidate", "utility", "cost USD", "s", "quality"
+    ));
     for one in record["candidates"].as_array().into_iter().flatten() {
-        let name = format!("{}/{}", one["provider"].as_str().unwrap_or_default(), one["model"].as_str().unwrap_or_default());
+        let name = format!(
+            "{}/{}",
+            one["provider"].as_str().unwrap_or_default(),
+            one["model"].as_str().unwrap_or_default()
+        );
         let why = one.pointer("/removed/why").and_then(Value::as_str).unwrap_or_default();
         say(format_args!(
             "{name:<44} {:>11} {:>12} {:>8} {:>8}  {why}",

@@ -29,7 +29,10 @@ impl Lab {
             return Ok(());
         }
         if !self.listen.ip().is_loopback() {
-            return Err(Failure::Cannot(format!("the lab listens on loopback alone, not on {}", self.listen)));
+            return Err(Failure::Cannot(format!(
+                "the lab listens on loopback alone, not on {}",
+                self.listen
+            )));
         }
         let lab = Arc::new(Fakes::new(scenario)?);
         let listener = std::net::TcpListener::bind(self.listen)?;
@@ -37,7 +40,11 @@ impl Lab {
         eprintln!("the lab listens on {origin}; everything it says is fake");
         for provider in &lab.scenario().providers {
             let models: Vec<&str> = provider.models.iter().map(|m| m.name.as_str()).collect();
-            eprintln!("  {}: {}", lab.base_url(&provider.name, &origin).unwrap_or_default(), models.join(", "));
+            eprintln!(
+                "  {}: {}",
+                lab.base_url(&provider.name, &origin).unwrap_or_default(),
+                models.join(", ")
+            );
         }
         Ok(fake::serve(listener, lab)?)
     }
@@ -48,7 +55,10 @@ pub fn read(named: &str) -> Result<Scenario, Failure> {
         return Ok(fake::named(named)?);
     }
     let text = std::fs::read_to_string(Path::new(named)).map_err(|e| {
-        Failure::Cannot(format!("{named:?} is no scenario of the lab ({}) and no file: {e}", SCENARIOS.join(", ")))
+        Failure::Cannot(format!(
+            "{named:?} is no scenario of the lab ({}) and no file: {e}",
+            SCENARIOS.join(", ")
+        ))
     })?;
     Ok(Scenario::parse(&text)?)
 }

@@ -82,7 +82,10 @@ fn balance(reader: &Reader, accounts: &[String], json: bool) -> Done {
         } else {
             say(format_args!(
                 "{account}: granted {} settled {} held {} available {} USD",
-                balance.granted, balance.settled, balance.held, balance.available()
+                balance.granted,
+                balance.settled,
+                balance.held,
+                balance.available()
             ));
         }
     }

@@ -1,11 +1,13 @@
 //! `weir serve`.
 
 use super::{Common, Done, Failure, Place};
+use crate::configure::Misconfigured;
 use crate::net::{Listen, NativeClock, serve};
-use crate::node::{Node, Origin, Setup};
+use crate::node::{Node, Origin, Setup, terms};
 use crate::store::Store;
 use clap::{Args, Parser};
 use policy::Settings;
+use relay::metrics::Registry;
 use relay::ports::Clock;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,7 +44,11 @@ impl Serve {
         let clock = NativeClock::start();
         let setup = Setup::read(common.config.as_deref(), &clock)?;
         closed_by_default(&setup.config.service, &self.place)?;
-        let cores = self.place.cores.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+        let cores = self
+            .place
+            .cores
+            .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
+            .unwrap_or(1);
         let listen = Listen::bind(self.place.listen, cores.max(1))
             .map_err(|e| Failure::Cannot(format!("cannot listen on {}: {e}", self.place.listen)))?;
         let node = Node::start(setup, &self.place.data, clock)?;
@@ -52,7 +58,14 @@ impl Serve {
             None => getrandom::u64()?,
         };
         let (stop, stopped) = watch::channel(false);
-        let tend = tend(node.relay.clone(), node.store.clone(), node.registry.clone(), common.config.clone(), clock, stop);
+        let tend = tend(
+            node.relay.clone(),
+            node.store.clone(),
+            node.registry.clone(),
+            common.config.clone(),
+            clock,
+            stop,
+        );
         let served = serve(listen, node.front.clone(), seed, stopped, Duration::from_secs(self.grace), tend);
         node.store.close();
         Ok(served?)
@@ -63,7 +76,7 @@ impl Serve {
 async fn tend(
     relay: Arc<relay::Relay>,
     store: Arc<Store>,
-    registry: Arc<relay::metrics::Registry>,
+    registry: Arc<Registry>,
     file: Option<PathBuf>,
     clock: NativeClock,
     stop: watch::Sender<bool>,
@@ -80,9 +93,7 @@ async fn tend(
             _ = term.recv() => break,
             _ = int.recv() => break,
             _ = hup.recv() => {
-                // Reading files and looking around blocks, so it is done beside the cores.
-                let (relay, registry, file) = (relay.clone(), registry.clone(), file.clone());
-                tokio::task::spawn_blocking(move || reload(&relay, &registry, file, &clock));
+                tokio::spawn(reload(relay.clone(), store.clone(), registry.clone(), file.clone(), clock));
             }
             _ = sweep.tick() => {
                 let swept = store.sweep(clock.now());
@@ -98,19 +109,36 @@ async fn tend(
 }
 
 /// All or nothing: a configuration with a fault leaves the old one in place and says why.
-fn reload(relay: &relay::Relay, registry: &relay::metrics::Registry, file: Option<PathBuf>, clock: &NativeClock) {
-    let fresh = Setup::read(file.as_deref(), clock).and_then(|setup| {
+async fn reload(
+    relay: Arc<relay::Relay>,
+    store: Arc<Store>,
+    registry: Arc<Registry>,
+    file: Option<PathBuf>,
+    clock: NativeClock,
+) {
+    // Reading files and looking around blocks, so it is done beside the cores.
+    let before = relay.fleet();
+    let read = tokio::task::spawn_blocking(move || {
+        let setup = Setup::read(file.as_deref(), &clock)?;
         if setup.origin == Origin::Lab {
-            return Err(crate::configure::Misconfigured::one("no provider is configured any more"));
+            return Err(Misconfigured::one("no provider is configured any more"));
         }
-        setup.fleet(registry, Some(&relay.fleet()))
+        let fleet = setup.fleet(&registry, Some(&before))?;
+        Ok((setup.config, fleet))
     });
-    match fresh {
-        Ok(fleet) => {
+    match read.await.unwrap_or_else(|panic| Err(Misconfigured::one(panic))) {
+        Ok((config, fleet)) => {
+            for account in config.accounts.keys() {
+                if let Err(error) = store.set_overdraft(account, terms(&config, account).overdraft).await {
+                    tracing::error!(?error, account, "an account's limit could not be changed");
+                }
+            }
             tracing::info!(models = fleet.models().count(), "the configuration was reloaded");
             relay.reload(fleet);
         }
-        Err(problems) => tracing::error!(%problems, "the new configuration cannot be used; the old one stays"),
+        Err(problems) => {
+            tracing::error!(%problems, "the new configuration cannot be used; the old one stays")
+        }
     }
 }
 
@@ -130,7 +158,9 @@ fn announce(node: &Node, listen: &Listen, place: &Place) {
     let from = match &node.setup.origin {
         Origin::File(path) => format!("configured by {}", path.display()),
         Origin::Environment => "found in the environment and on this machine".into(),
-        Origin::Lab => "no key and no local server was found: the built-in lab answers, and its answers are fake".into(),
+        Origin::Lab => {
+            "no key and no local server was found: the built-in lab answers, and its answers are fake".into()
+        }
     };
     eprintln!("weir listens on http://{}", listen.address);
     eprintln!("  {} models of {} ({from})", node.relay.fleet().models().count(), names.join(", "));

@@ -4,8 +4,8 @@ use super::pool::{self, Lease, Outgoing};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::Stream;
-use http_body::Body as _;
 use http::{HeaderValue, Request, Uri, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use relay::ports::{Http, Reply};
 use std::pin::Pin;
@@ -24,7 +24,8 @@ impl Http for NativeHttp {
         loop {
             let mut lease = match pool::take(&uri).map_err(down)? {
                 Some(lease) => lease,
-                None => fresh(&uri, connect).await?,
+                // Boxed: connecting is rare and large.
+                None => Box::pin(fresh(&uri, connect)).await?,
             };
             if lease.sender.ready().await.is_err() {
                 if lease.reused {

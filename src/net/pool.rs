@@ -8,7 +8,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -59,14 +59,23 @@ struct Idle {
     since: std::time::Instant,
 }
 
-thread_local! {
-    static IDLE: RefCell<HashMap<(bool, Authority), Vec<Idle>>> = RefCell::new(HashMap::new());
+/// One provider's. There are few, so that looking through them is faster than hashing a name.
+struct Shelf {
+    key: Key,
+    idle: Vec<Idle>,
 }
+
+thread_local! {
+    static SHELVES: RefCell<Vec<Shelf>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether it is secure, and host and port.
+type Key = (bool, Authority);
 
 /// A connection that may be in use, and where it goes back to.
 pub struct Lease {
     pub sender: Sender,
-    key: (bool, Authority),
+    key: Key,
     pub reused: bool,
 }
 
@@ -81,30 +90,35 @@ impl Lease {
         if self.sender.is_closed() {
             return;
         }
-        IDLE.with_borrow_mut(|idle| {
-            let shelf = idle.entry(self.key).or_default();
-            if shelf.len() >= IDLE_MAX {
-                shelf.remove(0);
+        SHELVES.with_borrow_mut(|shelves| {
+            let at = shelves.iter().position(|shelf| shelf.key == self.key).unwrap_or_else(|| {
+                shelves.push(Shelf { key: self.key, idle: Vec::new() });
+                shelves.len() - 1
+            });
+            let idle = &mut shelves[at].idle;
+            if idle.len() >= IDLE_MAX {
+                idle.remove(0);
             }
-            shelf.push(Idle { sender: self.sender, since: now() });
+            idle.push(Idle { sender: self.sender, since: now() });
         });
     }
 }
 
-fn key(uri: &Uri) -> io::Result<(bool, Authority)> {
-    let authority = uri.authority().cloned().ok_or_else(|| io::Error::other("the provider's address has no host"))?;
+fn key(uri: &Uri) -> io::Result<Key> {
+    let authority =
+        uri.authority().cloned().ok_or_else(|| io::Error::other("the provider's address has no host"))?;
     Ok((uri.scheme() == Some(&Scheme::HTTPS), authority))
 }
 
 /// A kept connection, the one used last; None where there is none.
 pub fn take(uri: &Uri) -> io::Result<Option<Lease>> {
     let key = key(uri)?;
-    IDLE.with_borrow_mut(|idle| {
-        let Some(shelf) = idle.get_mut(&key) else { return Ok(None) };
-        while let Some(found) = shelf.pop() {
+    SHELVES.with_borrow_mut(|shelves| {
+        let Some(shelf) = shelves.iter_mut().find(|shelf| shelf.key == key) else { return Ok(None) };
+        while let Some(found) = shelf.idle.pop() {
             if found.since.elapsed() > IDLE_FOR {
                 // The rest of the shelf was used even longer ago.
-                shelf.clear();
+                shelf.idle.clear();
                 return Ok(None);
             }
             if !found.sender.is_closed() {
@@ -123,8 +137,11 @@ pub async fn connect(uri: &Uri) -> io::Result<Lease> {
     let stream = TcpStream::connect((host, port)).await?;
     // Without this a kept-alive connection waits up to 40 ms for the peer's acknowledgement.
     stream.set_nodelay(true)?;
-    let sender =
-        if secure { shake(TokioIo::new(tls::connect(stream, host).await?)).await? } else { shake(TokioIo::new(stream)).await? };
+    let sender = if secure {
+        shake(TokioIo::new(tls::connect(stream, host).await?)).await?
+    } else {
+        shake(TokioIo::new(stream)).await?
+    };
     Ok(Lease { sender, key: (secure, authority), reused: false })
 }
 

@@ -73,7 +73,15 @@ pub fn serve(
     for (core, listener) in listeners {
         let (front, stop, open) = (front.clone(), stop.clone(), open.clone());
         cores.push(std::thread::Builder::new().name(format!("core-{core}")).spawn(move || {
-            run(listener, front, Dice::seeded(seed ^ core as u64), stop, grace, open, None::<std::future::Ready<()>>)
+            run(
+                listener,
+                front,
+                Dice::seeded(seed ^ core as u64),
+                stop,
+                grace,
+                open,
+                None::<std::future::Ready<()>>,
+            )
         })?);
     }
     if let Some((_, listener)) = first {

@@ -68,7 +68,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             terms: Box::new(|_| Terms::default()),
-            gather: Duration::ZERO,
+            gather: Duration::from_millis(1),
             queue: 8_192,
             patience: Duration::from_secs(5),
             seen_bytes: 16 << 20,
@@ -167,11 +167,6 @@ impl Store {
             Ok(answer)
         };
         tokio::task::spawn_blocking(work).await.map_err(|why| StoreError::Down(why.to_string()))?
-    }
-
-    /// How many entries wait to be written.
-    pub fn waiting(&self) -> u64 {
-        self.queue.issued().saturating_sub(self.durability.mark())
     }
 
     /// Writes what is queued, keeps where every account stands, and closes the file. Posting afterwards fails.

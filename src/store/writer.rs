@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The log is folded into the file every so many entries: some 8 MiB.
 const FOLD_EVERY: u64 = 8_192;
 
+/// A group of as many entries tells of a load under which the next is let gather.
+const BUSY: usize = 12;
+
 /// One entry to be written.
 pub(super) struct Job {
     pub account: i64,
@@ -179,8 +182,11 @@ fn write(
     let mut heads = BTreeMap::new();
     let mut folded = 0;
     let mut more = true;
+    let mut busy = false;
     while more {
-        more = queue.take(&mut group, gather);
+        // Under load it pays to let more gather, so that they share one sync; a lone request need not wait for others.
+        more = queue.take(&mut group, if busy { gather } else { Duration::ZERO });
+        busy = group.jobs.len() >= BUSY;
         if group.jobs.is_empty() && group.tallies.is_empty() {
             continue;
         }

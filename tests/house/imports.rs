@@ -25,19 +25,32 @@ fn allowed(name: &str) -> &'static [&'static str] {
 /// What tests of a crate may use besides.
 fn allowed_in_tests(name: &str) -> &'static [&'static str] {
     match name {
-        "relay" | "front" => &["lab"],
+        "relay" => &["lab"],
+        // The catalogue, to build a fleet from.
+        "front" => &["lab", "providers"],
         _ => &[],
     }
 }
 
 /// What a pure crate may use of others: all of them compute and do nothing else.
-const PURE_MAY_USE: [&str; 8] = ["bitflags", "bytes", "http", "memchr", "serde", "serde_json", "sha2", "subtle"];
+const PURE_MAY_USE: [&str; 8] =
+    ["bitflags", "bytes", "http", "memchr", "serde", "serde_json", "sha2", "subtle"];
 const PURE: [&str; 5] = crate::purity::PURE;
 
 /// A platform's own: only a shell knows them. `lab` may, behind its feature `serve`.
 const PLATFORM: [&str; 12] = [
-    "getrandom", "hyper", "hyper-util", "mio", "rand", "reqwest", "rusqlite", "rustls", "socket2", "tokio",
-    "tokio-rustls", "worker",
+    "getrandom",
+    "hyper",
+    "hyper-util",
+    "mio",
+    "rand",
+    "reqwest",
+    "rusqlite",
+    "rustls",
+    "socket2",
+    "tokio",
+    "tokio-rustls",
+    "worker",
 ];
 
 #[derive(Debug)]
@@ -54,7 +67,9 @@ fn dependencies(manifest: &Table) -> Vec<Dependency> {
     let targets = manifest.get("target").and_then(Value::as_table);
     tables.extend(targets.into_iter().flat_map(Table::values).filter_map(Value::as_table));
     for table in tables {
-        for (kind, test_only) in [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)] {
+        for (kind, test_only) in
+            [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)]
+        {
             for (key, value) in table.get(kind).and_then(Value::as_table).into_iter().flatten() {
                 let name = value.get("package").and_then(Value::as_str).unwrap_or(key).to_owned();
                 let optional = value.get("optional").and_then(Value::as_bool).unwrap_or(false);
@@ -70,14 +85,24 @@ fn complaints_of_manifest(name: &str, manifest: &Table) -> Vec<String> {
     for dependency in dependencies(manifest) {
         let Dependency { name: on, optional, test_only } = dependency;
         if CRATES.contains(&on.as_str()) {
-            let may = allowed(name).contains(&on.as_str()) || test_only && allowed_in_tests(name).contains(&on.as_str());
+            let may = allowed(name).contains(&on.as_str())
+                || test_only && allowed_in_tests(name).contains(&on.as_str());
             if !may {
-                complaints.push(format!("{name} depends on {on}; it may depend on {:?} of ours", allowed(name)));
+                complaints
+                    .push(format!("{name} depends on {on}; it may depend on {:?} of ours", allowed(name)));
             }
         } else if PURE.contains(&name) && !test_only && !PURE_MAY_USE.contains(&on.as_str()) {
-            complaints.push(format!("{name} is pure and depends on {on}; pure crates use {PURE_MAY_USE:?} of others"));
-        } else if PLATFORM.contains(&on.as_str()) && !test_only && name != "weir" && !(name == "lab" && optional) {
-            complaints.push(format!("{name} depends on {on}, which is a shell's matter: ask for it through a port"));
+            complaints.push(format!(
+                "{name} is pure and depends on {on}; pure crates use {PURE_MAY_USE:?} of others"
+            ));
+        } else if PLATFORM.contains(&on.as_str())
+            && !test_only
+            && name != "weir"
+            && !(name == "lab" && optional)
+        {
+            complaints.push(format!(
+                "{name} depends on {on}, which is a shell's matter: ask for it through a port"
+            ));
         }
     }
     complaints
@@ -90,8 +115,13 @@ fn complaints_of_code(name: &str, place: &str, code: &str, in_tests: bool) -> Ve
         .filter_map(|named| {
             let first = named.path[0].as_str();
             let may = allowed(name).contains(&first) || in_tests && allowed_in_tests(name).contains(&first);
-            (own.contains(first) && !may)
-                .then(|| format!("{place}:{}: {name} uses {}; the arrow does not exist", named.line, named.path.join("::")))
+            (own.contains(first) && !may).then(|| {
+                format!(
+                    "{place}:{}: {name} uses {}; the arrow does not exist",
+                    named.line,
+                    named.path.join("::")
+                )
+            })
         })
         .collect()
 }
@@ -124,7 +154,10 @@ fn no_crate_is_forgotten() {
     let members: BTreeSet<&str> =
         workspace["workspace"]["members"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let known: BTreeSet<&str> = CRATES.into_iter().filter(|c| *c != "weir").collect();
-    assert_eq!(members, known, "a crate joined or left the workspace: say in tests/house which arrows it has");
+    assert_eq!(
+        members, known,
+        "a crate joined or left the workspace: say in tests/house which arrows it has"
+    );
     for name in known {
         assert!(root().join(name).join("Cargo.toml").exists(), "{name}");
     }
@@ -143,7 +176,8 @@ fn the_edge_needs_nothing_that_the_edge_has_not() {
 fn the_check_for_wasm_names_what_the_edge_uses() {
     let script = read(".ci/run");
     let line = script.lines().find(|l| l.starts_with("EDGE=")).expect("a line EDGE=(…) in .ci/run");
-    let named: Vec<&str> = line.trim_start_matches("EDGE=(").trim_end_matches(')').split_whitespace().collect();
+    let named: Vec<&str> =
+        line.trim_start_matches("EDGE=(").trim_end_matches(')').split_whitespace().collect();
     assert_eq!(named, EDGE);
 }
 
@@ -164,7 +198,10 @@ fn a_wrong_arrow_is_found() {
         assert_eq!(complaints_of_manifest(name, &manifest(text)).len(), 1, "{name}: {text}");
     }
     for (name, text) in [
-        ("router", "[dependencies]\nvocab.workspace = true\nserde = \"1\"\n[dev-dependencies]\nproptest = \"1\""),
+        (
+            "router",
+            "[dependencies]\nvocab.workspace = true\nserde = \"1\"\n[dev-dependencies]\nproptest = \"1\"",
+        ),
         ("front", "[dependencies]\nrelay.workspace = true\n[dev-dependencies]\nlab = \"1\""),
         ("lab", "[dependencies]\ntokio = { version = \"1\", optional = true }"),
         ("weir", "[dependencies]\ntokio = \"1\"\nfront = \"1\""),

@@ -3,7 +3,7 @@
 use crate::{CRATES, home, none, shown, source};
 
 /// Lines of code; blank ones, comments and tests are not counted.
-const MOST: usize = 400;
+const MOST: usize = 500;
 
 /// Longer ones, each with why it is one subject all the same.
 const LONGER: &[(&str, &str)] = &[];
@@ -29,12 +29,15 @@ fn files_have_one_subject() {
             }
         }
     }
-    complaints.extend(excused.iter().map(|file| format!("{file} is excused in tests/house/length.rs and needs no excuse")));
+    complaints.extend(
+        excused.iter().map(|file| format!("{file} is excused in tests/house/length.rs and needs no excuse")),
+    );
     none(&complaints);
 }
 
 #[test]
 fn only_code_counts() {
-    let code = source::without_tests(&source::plain("a\n\n// b\n/* c\n d */\n e \n#[cfg(test)]\nmod t {\n f\n}\n"));
+    let code =
+        source::without_tests(&source::plain("a\n\n// b\n/* c\n d */\n e \n#[cfg(test)]\nmod t {\n f\n}\n"));
     assert_eq!(lines(&code), 2);
 }

@@ -1,5 +1,5 @@
 //! What holds the house together and no compiler checks: who imports whom, that the pure crates stay pure, that a file
-//! has one subject, and that the documents say what is so.
+//! has one subject, that what is linked in may be, and that the documents say what is so.
 //!
 //! Each rule is also run on small offending snippets: a rule that cannot fail is no rule.
 
@@ -8,6 +8,7 @@
 mod documents;
 mod imports;
 mod length;
+mod licences;
 mod purity;
 mod settings;
 mod source;

@@ -36,7 +36,10 @@ pub fn live(folder: &Path) -> Vec<(PathBuf, String)> {
         files(folder).into_iter().map(|p| (p.clone(), plain(&std::fs::read_to_string(p).unwrap()))).collect();
     let tests: BTreeSet<PathBuf> = all.iter().flat_map(|(path, code)| test_modules(path, code)).collect();
     let is_test = |path: &Path| tests.iter().any(|t| path == t.with_extension("rs") || path.starts_with(t));
-    all.into_iter().filter(|(path, _)| !is_test(path)).map(|(path, code)| (path, without_tests(&code))).collect()
+    all.into_iter()
+        .filter(|(path, _)| !is_test(path))
+        .map(|(path, code)| (path, without_tests(&code)))
+        .collect()
 }
 
 /// The same text with comments and the insides of literals blanked; every line stays where it was.
@@ -44,7 +47,9 @@ pub fn plain(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    let blank = |out: &mut String, part: &[char]| out.extend(part.iter().map(|c| if *c == '\n' { '\n' } else { ' ' }));
+    let blank = |out: &mut String, part: &[char]| {
+        out.extend(part.iter().map(|c| if *c == '\n' { '\n' } else { ' ' }))
+    };
     while let Some(&c) = chars.get(at) {
         let end = match (c, chars.get(at + 1)) {
             ('/', Some('/')) => at + chars[at..].iter().position(|c| *c == '\n').unwrap_or(chars.len() - at),
@@ -106,7 +111,9 @@ fn raw_end(chars: &[char], start: usize) -> Option<usize> {
     let hashes = chars[start + 1..].iter().take_while(|c| **c == '#').count();
     let open = start + 1 + hashes;
     (chars.get(open) == Some(&'"')).then_some(())?;
-    let closes = |at: usize| chars[at] == '"' && chars[at + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
+    let closes = |at: usize| {
+        chars[at] == '"' && chars[at + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes
+    };
     Some((open + 1..chars.len()).find(|at| closes(*at)).map_or(chars.len(), |at| at + 1 + hashes))
 }
 
@@ -197,7 +204,8 @@ pub fn paths(code: &str) -> Vec<Named> {
                 at += 2;
             }
             let bang = |n: usize, c: &str| tokens.get(n).is_some_and(|(_, t)| t == c);
-            if bang(at + 1, "!") && !bang(at + 2, "=")
+            if bang(at + 1, "!")
+                && !bang(at + 2, "=")
                 && let Some(last) = path.last_mut()
             {
                 last.push('!');
@@ -216,7 +224,13 @@ fn is_word(token: &str) -> bool {
 }
 
 /// Reads one branch of a `use`; returns where it ends.
-fn tree(tokens: &[(usize, String)], mut at: usize, before: &[String], line: usize, found: &mut Vec<Named>) -> usize {
+fn tree(
+    tokens: &[(usize, String)],
+    mut at: usize,
+    before: &[String],
+    line: usize,
+    found: &mut Vec<Named>,
+) -> usize {
     let mut path = before.to_vec();
     let mut spread = false;
     while let Some((here, token)) = tokens.get(at) {
@@ -260,12 +274,18 @@ fn tokens(code: &str) -> Vec<(usize, String)> {
         let mut at = 0;
         while let Some(&c) = chars.get(at) {
             if c.is_alphabetic() || c == '_' {
-                let end = chars[at..].iter().position(|c| !c.is_alphanumeric() && *c != '_').map_or(chars.len(), |n| at + n);
+                let end = chars[at..]
+                    .iter()
+                    .position(|c| !c.is_alphanumeric() && *c != '_')
+                    .map_or(chars.len(), |n| at + n);
                 found.push((number + 1, chars[at..end].iter().collect()));
                 at = end;
             } else if c.is_ascii_digit() {
                 // A number with its suffix is no word.
-                at += chars[at..].iter().position(|c| !c.is_alphanumeric() && *c != '_').unwrap_or(chars.len() - at);
+                at += chars[at..]
+                    .iter()
+                    .position(|c| !c.is_alphanumeric() && *c != '_')
+                    .unwrap_or(chars.len() - at);
             } else if c == ':' && chars.get(at + 1) == Some(&':') {
                 found.push((number + 1, "::".into()));
                 at += 2;
@@ -286,7 +306,8 @@ fn written(code: &str) -> Vec<String> {
 
 #[test]
 fn comments_and_texts_are_not_code() {
-    let code = plain("a /* b /* c */ */ d // e\n\"f \\\" g\" h r#\"i \" j\"# k 'l' '\\n' &'m str b'n' '\"' o");
+    let code =
+        plain("a /* b /* c */ */ d // e\n\"f \\\" g\" h r#\"i \" j\"# k 'l' '\\n' &'m str b'n' '\"' o");
     let words: Vec<&str> = code.split_whitespace().collect();
     assert_eq!(words, ["a", "d", "h", "k", "&'m", "str", "b", "o"]);
     assert_eq!(code.lines().count(), 2);
@@ -298,12 +319,16 @@ fn tests_are_not_live() {
     assert_eq!(written(&without_tests(code)), ["a", "fn", "g"]);
     let found = test_modules(Path::new("src/x.rs"), code);
     assert_eq!(found, [PathBuf::from("src/x/u")]);
-    assert_eq!(test_modules(Path::new("src/lib.rs"), "#[cfg(test)] pub(crate) mod u;"), [PathBuf::from("src/u")]);
+    assert_eq!(
+        test_modules(Path::new("src/lib.rs"), "#[cfg(test)] pub(crate) mod u;"),
+        [PathBuf::from("src/u")]
+    );
 }
 
 #[test]
 fn trees_of_use_are_spread_out() {
-    let found = written("use std::{net::{self, TcpStream}, time::Instant as I, io::*};\nlet x = a::b!(c) != d;");
+    let found =
+        written("use std::{net::{self, TcpStream}, time::Instant as I, io::*};\nlet x = a::b!(c) != d;");
     assert_eq!(found[..4], ["std::net", "std::net::TcpStream", "std::time::Instant", "std::io::*"]);
     assert_eq!(found[4..], ["let", "x", "a::b!", "c", "d"]);
 }

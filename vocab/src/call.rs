@@ -64,7 +64,10 @@ impl Call {
 /// Without the headers: they hold the credential.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("uri", &self.uri.path()).field("stream", &self.stream).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("uri", &self.uri.path())
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,7 +88,10 @@ pub struct Door {
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door").field("uri", &self.uri.path()).field("model", &self.model).finish_non_exhaustive()
+        f.debug_struct("Door")
+            .field("uri", &self.uri.path())
+            .field("model", &self.model)
+            .finish_non_exhaustive()
     }
 }
 

@@ -81,7 +81,13 @@ pub struct Message {
 
 impl Message {
     pub fn text(role: Role, text: impl Into<String>) -> Self {
-        Self { role, parts: vec![Part::Text(text.into())], name: None, tool_calls: vec![], tool_call_id: None }
+        Self {
+            role,
+            parts: vec![Part::Text(text.into())],
+            name: None,
+            tool_calls: vec![],
+            tool_call_id: None,
+        }
     }
 
     /// Every text part, joined with newlines between parts.

@@ -31,7 +31,10 @@ impl Finish {
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// First of all, where the provider names itself: its id for the answer and the model that made it.
-    Start { id: String, model: String },
+    Start {
+        id: String,
+        model: String,
+    },
     Text {
         choice: u32,
         text: String,
@@ -39,10 +42,19 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         logprobs: Option<Value>,
     },
-    Reasoning { choice: u32, text: String },
+    Reasoning {
+        choice: u32,
+        text: String,
+    },
     /// The provider's seal on the reasoning so far.
-    Signature { choice: u32, signature: String },
-    Refusal { choice: u32, text: String },
+    Signature {
+        choice: u32,
+        signature: String,
+    },
+    Refusal {
+        choice: u32,
+        text: String,
+    },
     /// A tool call begins. `index` counts the calls of this choice from 0.
     ToolStart {
         choice: u32,
@@ -53,8 +65,15 @@ pub enum Event {
         signature: Option<String>,
     },
     /// More of its arguments, as text.
-    ToolArgs { choice: u32, index: u32, fragment: String },
-    Finish { choice: u32, reason: Finish },
+    ToolArgs {
+        choice: u32,
+        index: u32,
+        fragment: String,
+    },
+    Finish {
+        choice: u32,
+        reason: Finish,
+    },
     /// What was used so far, all of it: a later one replaces an earlier one.
     Usage(Usage),
     /// The protocol's own end mark. A stream without it was cut.
@@ -65,7 +84,9 @@ impl Event {
     /// Whether a client would notice: the first such event commits a stream to its upstream.
     pub fn is_content(&self) -> bool {
         match self {
-            Self::Text { text, .. } | Self::Reasoning { text, .. } | Self::Refusal { text, .. } => !text.is_empty(),
+            Self::Text { text, .. } | Self::Reasoning { text, .. } | Self::Refusal { text, .. } => {
+                !text.is_empty()
+            }
             Self::ToolStart { .. } => true,
             _ => false,
         }

@@ -53,7 +53,9 @@ impl Fault {
     /// What came, in the provider's words or ours.
     pub fn message(&self) -> &str {
         match self {
-            Self::Busy { message, .. } | Self::Spent { message, .. } | Self::Rejected { message, .. } => message,
+            Self::Busy { message, .. } | Self::Spent { message, .. } | Self::Rejected { message, .. } => {
+                message
+            }
             Self::Denied(m)
             | Self::Gone(m)
             | Self::TooLong(m)

@@ -47,14 +47,22 @@ impl fmt::Display for Pico {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
         let abs = self.0.unsigned_abs();
-        let (usd, rest) = (abs / Self::PER_USD.unsigned_abs(), abs % Self::PER_USD.unsigned_abs());
-        if rest.is_multiple_of(1_000) {
-            write!(f, "{sign}{usd}.{:09}", rest / 1_000)
-        } else {
-            write!(f, "{sign}{usd}.{rest:012}")
+        // Division of 128 bits is slow, and nearly every amount fits into 64.
+        let (usd, rest) = match u64::try_from(abs) {
+            Ok(small) => (u128::from(small / PER_USD), small % PER_USD),
+            Err(_) => {
+                (abs / u128::from(PER_USD), u64::try_from(abs % u128::from(PER_USD)).unwrap_or_default())
+            }
+        };
+        let (places, width) = if rest.is_multiple_of(1_000) { (rest / 1_000, 9) } else { (rest, 12) };
+        match u64::try_from(usd) {
+            Ok(usd) => write!(f, "{sign}{usd}.{places:0width$}"),
+            Err(_) => write!(f, "{sign}{usd}.{places:0width$}"),
         }
     }
 }
+
+const PER_USD: u64 = 1_000_000_000_000;
 
 /// A text that is no amount of money, or one finer than a picodollar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +141,10 @@ impl Rate {
         let shared = gcd(pico, per).max(1);
         pico /= shared;
         per /= shared;
-        Ok(Self { pico: u64::try_from(pico).map_err(|_| bad())?, per: u32::try_from(per).map_err(|_| bad())? })
+        Ok(Self {
+            pico: u64::try_from(pico).map_err(|_| bad())?,
+            per: u32::try_from(per).map_err(|_| bad())?,
+        })
     }
 
     pub const FREE: Self = Self { pico: 0, per: 1 };
@@ -178,13 +189,33 @@ mod tests {
 
     #[test]
     fn amounts_are_exact_text() {
-        for (text, pico) in [("0", 0), ("0.0000425", 42_500_000), ("1.000000000001", 1_000_000_000_001), ("-3.5", -3_500_000_000_000)] {
+        for (text, pico) in [
+            ("0", 0),
+            ("0.0000425", 42_500_000),
+            ("1.000000000001", 1_000_000_000_001),
+            ("-3.5", -3_500_000_000_000),
+        ] {
             assert_eq!(text.parse::<Pico>().unwrap(), Pico(pico), "{text}");
         }
         assert_eq!(Pico(42_500_000).to_string(), "0.000042500");
         assert_eq!(Pico(1).to_string(), "0.000000000001");
         assert_eq!(Pico(-1_500_000_000_000).to_string(), "-1.500000000");
-        for bad in ["", ".", "1.", ".5", "1e3", "1,5", "NaN", "inf", "0.0000000000001", "--1", "+1", "999999999999999999999"] {
+        assert_eq!(Pico(i128::MIN).to_string(), "-170141183460469231731687303.715884105728");
+        assert_eq!(Pico(i128::from(u64::MAX)).to_string(), "18446744.073709551615");
+        for bad in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "1e3",
+            "1,5",
+            "NaN",
+            "inf",
+            "0.0000000000001",
+            "--1",
+            "+1",
+            "999999999999999999999",
+        ] {
             assert!(bad.parse::<Pico>().is_err(), "{bad}");
         }
     }

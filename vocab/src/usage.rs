@@ -138,7 +138,9 @@ impl Usage {
     /// Every output token, reasoning included: `completion_tokens` for clients.
     pub fn tokens_out(&self) -> u64 {
         use Bucket::{Output, OutputAudio, OutputImage, Reasoning};
-        [Output, Reasoning, OutputAudio, OutputImage].into_iter().fold(0, |sum, b| sum.saturating_add(self.get(b)))
+        [Output, Reasoning, OutputAudio, OutputImage]
+            .into_iter()
+            .fold(0, |sum, b| sum.saturating_add(self.get(b)))
     }
 
     /// Both added up, for totals over several calls. Flags are kept if either has them.
@@ -163,7 +165,9 @@ impl Serialize for Usage {
         for (bucket, count) in self.counted() {
             map.serialize_entry(bucket.name(), &count)?;
         }
-        for (flag, set) in [("estimated", self.estimated), ("partial", self.partial), ("anomaly", self.anomaly)] {
+        for (flag, set) in
+            [("estimated", self.estimated), ("partial", self.partial), ("anomaly", self.anomaly)]
+        {
             if set {
                 map.serialize_entry(flag, &true)?;
             }

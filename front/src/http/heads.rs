@@ -38,12 +38,16 @@ pub const ROOM: usize = 40;
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
-/// A text as a header's value; what cannot stand in one is replaced.
+/// A text as a header's value. What is not printable ASCII is replaced: clients read other bytes as Latin-1 or refuse
+/// the whole answer.
 pub fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| {
-        let plain: String = text.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
-        HeaderValue::try_from(plain).unwrap_or_else(|_| HeaderValue::from_static("?"))
-    })
+    let plain = |c: char| (' '..='~').contains(&c);
+    let replaced = || made(text.chars().map(|c| if plain(c) { c } else { '?' }).collect());
+    if text.chars().all(plain) {
+        HeaderValue::from_str(text).unwrap_or_else(|_| replaced())
+    } else {
+        replaced()
+    }
 }
 
 /// The same for a text that was made for it: not copied.
@@ -165,7 +169,7 @@ pub fn refusal(out: &mut HeaderMap, refusal: &Refusal) {
         let seconds = u64::try_from(span.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
         out.insert(RETRY_AFTER, number(seconds));
     }
-    if let Some((name, text)) = &refusal.header {
+    if let Some((name, text)) = refusal.header.as_deref() {
         out.insert(name.clone(), value(text));
     }
     // OpenAI's SDKs retry a 409 by themselves, and would send the same id again.

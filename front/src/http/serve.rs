@@ -138,7 +138,7 @@ impl Front {
             let allow = route.allow();
             let message = format!("{} is not taken here; allowed: {allow}.", head.method);
             let mut refusal = Refusal::new(405, "method_not_allowed", message);
-            refusal.header = Some((ALLOW, allow));
+            refusal.header = Some(Box::new((ALLOW, allow)));
             return Err(refusal);
         }
         let caller = match route.gate {

@@ -425,16 +425,35 @@ fn listed(allowed: &[&str]) -> String {
 /// How many bytes from the start are neither quote, backslash nor control character.
 #[inline]
 fn plain(bytes: &[u8]) -> usize {
+    // Keys and short texts end within the first words; only what goes on is worth wider strides.
+    match words(bytes, SHORT) {
+        SHORT => SHORT + long(&bytes[SHORT..]),
+        at => at,
+    }
+}
+
+/// What is looked through by words before strides get wider.
+const SHORT: usize = 32;
+
+/// The same by blocks, as far as they are plain, and then by words.
+fn long(bytes: &[u8]) -> usize {
+    // Without a branch per byte, so that the compiler can take a whole block at once.
+    let dirty = |block: &[u8]| block.iter().fold(false, |hit, b| hit | special(*b));
+    let clean = bytes.chunks_exact(SHORT).take_while(|block| !dirty(block)).count() * SHORT;
+    clean + words(&bytes[clean..], usize::MAX)
+}
+
+/// The same by words of eight bytes, up to `most`, which is a multiple of eight.
+#[inline]
+fn words(bytes: &[u8], most: usize) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     // Mycroft's zero-byte test: the lowest bit set is exact, those above it may be false.
     let below = |v: u64, n: u8| v.wrapping_sub(ONES * u64::from(n)) & !v & HIGHS;
     let mut at = 0;
-    let mut words = bytes.chunks_exact(8);
-    for (turn, word) in words.by_ref().enumerate() {
-        if turn == 4 {
-            // A long string: wider strides.
-            return at + plain_long(&bytes[at..]);
+    for word in bytes.chunks_exact(8) {
+        if at == most {
+            return at;
         }
         let mut v = [0; 8];
         v.copy_from_slice(word);
@@ -445,17 +464,8 @@ fn plain(bytes: &[u8]) -> usize {
         }
         at += 8;
     }
-    at + bytes[at..].iter().position(|b| special(*b)).unwrap_or(bytes.len() - at)
-}
-
-fn plain_long(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    for block in bytes.chunks_exact(32) {
-        // Without a branch per byte, so that the compiler can take the whole block at once.
-        if block.iter().fold(false, |hit, b| hit | special(*b)) {
-            break;
-        }
-        at += 32;
+    if at == most {
+        return at;
     }
     at + bytes[at..].iter().position(|b| special(*b)).unwrap_or(bytes.len() - at)
 }

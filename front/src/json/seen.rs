@@ -25,6 +25,7 @@ impl<'a> Seen<'a> {
     }
 
     /// A key nobody reads.
+    #[allow(clippy::ptr_arg, reason = "a borrowed key is kept without a copy")]
     pub fn unknown(&mut self, key: &Cow<'a, str>) -> Result<(), Wrong> {
         if self.unknown.iter().any(|k| k == key) {
             return Err(twice());

@@ -2,13 +2,9 @@
 //! shared code with what it tests could only agree with it.
 
 mod anthropic;
-mod anthropic_say;
 mod gemini;
-mod gemini_say;
 mod json;
 mod openai;
-mod openai_read;
-mod openai_say;
 mod workers;
 
 use crate::answer::Answer;

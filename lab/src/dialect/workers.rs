@@ -1,7 +1,8 @@
 //! Cloudflare Workers AI over REST: the `ai/run` envelope with either family of text models inside, and its
 //! OpenAI-compatible path.
 
-use super::{Incoming, Page, Route, Told, Tongue, bearer, json, openai_read, openai_say};
+use super::openai::{frames as openai_frames, read as openai_read, say as openai_say};
+use super::{Incoming, Page, Route, Told, Tongue, bearer, json};
 use crate::ask::{Ask, Offered, Refusal, Shape, Showing, Turn, Why};
 use crate::prose::hash;
 use crate::scenario::{Flavour, Model, Provider};
@@ -46,6 +47,7 @@ impl Tongue for WorkersAi {
             return openai_read::read_as(incoming.provider, Flavour::Vllm, &map, name);
         };
         if incoming.provider.model(name).is_some_and(|m| m.family == 2) {
+            let map = wrapped(map);
             let mut ask = openai_read::read_as(incoming.provider, Flavour::Vllm, &map, name)?;
             ask.max_tokens = ask.max_tokens.or(Some(MAX_TOKENS));
             ask.enveloped = true;
@@ -101,7 +103,7 @@ impl Tongue for WorkersAi {
     }
 
     fn frames(&self, told: &Told<'_>) -> Vec<Piece> {
-        if family2(told) { openai_say::frames(told, Voice::Workers) } else { native_frames(told) }
+        if family2(told) { openai_frames::frames(told, Voice::Workers) } else { native_frames(told) }
     }
 
     fn framing(&self, _ask: &Ask, crlf: bool) -> Framing {
@@ -134,6 +136,15 @@ impl Tongue for WorkersAi {
     fn headers(&self, _provider: &Provider, told: &Told<'_>) -> Vec<(&'static str, String)> {
         vec![("cf-ray", format!("{}-LAB", told.id()))]
     }
+}
+
+/// `ai/run` takes a bare schema and one in OpenAI's wrapping (the binding types leave `json_schema` open).
+fn wrapped(mut map: json::Object) -> json::Object {
+    let schema = map.get_mut("response_format").and_then(|f| f.get_mut("json_schema"));
+    if let Some(schema) = schema.filter(|s| s.is_object() && s.get("schema").is_none()) {
+        *schema = json!({"name": "bare", "schema": schema.take()});
+    }
+    map
 }
 
 fn family2(told: &Told<'_>) -> bool {

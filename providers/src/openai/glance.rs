@@ -9,14 +9,13 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 use vocab::{Fault, Finish};
 
 /// An object. (A derived struct would be read from a list as well.)
-struct Object<T>(T);
+pub(super) struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -124,10 +123,14 @@ fn plain(reply: &Reply<'_>) -> Option<Glance> {
     }
     glance.useful = glance.text_bytes > 0;
     if let Some(raw) = reply.usage {
-        let tree: Value = serde_json::from_str(raw.get()).ok()?;
-        glance.usage = usage::chat(&tree);
+        let short =
+            serde_json::from_str::<Object<usage::Plain>>(raw.get()).ok().and_then(|plain| plain.0.usage());
+        glance.usage = match short {
+            Some(usage) => Some(usage),
+            None => usage::chat(&serde_json::from_str(raw.get()).ok()?),
+        };
         if let (Some(usage), Some(tier)) = (&mut glance.usage, reply.service_tier) {
-            usage.modifiers = usage::modifiers(&serde_json::json!({ "service_tier": tier }));
+            usage.modifiers = usage::modifier(tier);
         }
     }
     Some(glance)

@@ -301,20 +301,3 @@ fn what_came_before_an_error_goes_out_and_nothing_after() {
     assert_eq!(watch.pass(Bytes::from_static(good), &mut out).unwrap_err(), fault);
     assert_eq!(out.concat().len(), good.len());
 }
-
-/// Not a benchmark, a guard: a chunk must stay far from what parsing it costs. Run alone with `--release --ignored`
-/// to read the figure.
-#[test]
-#[ignore = "prints a figure; time is only worth reading in release"]
-#[expect(clippy::disallowed_methods, reason = "it measures")]
-fn cost_of_a_chunk() {
-    let chunk = Bytes::from_static(b"data: {\"id\":\"chatcmpl-C1\",\"object\":\"chat.completion.chunk\",\"created\":1763690000,\"model\":\"gpt-6-sol\",\"service_tier\":\"default\",\"system_fingerprint\":null,\"choices\":[{\"index\":0,\"delta\":{\"content\":\" hello\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null,\"obfuscation\":\"aBc3efghijklmnop\"}\n\n");
-    let (mut watch, mut out) = (Watch::new(&OPENAI, true), Vec::with_capacity(8));
-    let rounds = 2_000_000_u32;
-    let start = std::time::Instant::now();
-    for _ in 0..rounds {
-        out.clear();
-        watch.pass(chunk.clone(), &mut out).unwrap();
-    }
-    println!("{} bytes: {:?} per chunk", chunk.len(), start.elapsed() / rounds);
-}

@@ -66,6 +66,7 @@ impl Survey {
         self.together()
     }
 
+    #[allow(clippy::ptr_arg, reason = "a borrowed key is kept without a copy")]
     fn field<'a>(
         &mut self,
         scan: &mut Scan<'a>,

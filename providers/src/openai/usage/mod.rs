@@ -4,8 +4,10 @@
 //! reasoning and audio tokens part of the completion. They are taken out here, so that buckets never overlap.
 
 mod formats;
+mod plain;
 
 pub use formats::read;
+pub(super) use plain::Plain;
 
 use crate::foreign::count;
 use serde_json::Value;
@@ -29,11 +31,16 @@ pub fn of_reply(body: &Value) -> Option<Usage> {
 
 /// What the reply says of its service tier; what was asked for does not decide.
 pub fn modifiers(body: &Value) -> Modifiers {
-    match body["service_tier"].as_str() {
-        Some("flex") => Modifiers::FLEX,
-        Some("priority") => Modifiers::PRIORITY,
-        Some("fast") => Modifiers::FAST,
-        Some("batch") => Modifiers::BATCH,
+    body["service_tier"].as_str().map_or_else(Modifiers::empty, modifier)
+}
+
+/// What a service tier's name means for the price.
+pub(super) fn modifier(tier: &str) -> Modifiers {
+    match tier {
+        "flex" => Modifiers::FLEX,
+        "priority" => Modifiers::PRIORITY,
+        "fast" => Modifiers::FAST,
+        "batch" => Modifiers::BATCH,
         _ => Modifiers::empty(),
     }
 }

@@ -1,8 +1,8 @@
 //! Anthropic Messages as a server writes it.
 
-use super::Told;
 use crate::answer::{Choice, Finish, Made};
 use crate::ask::Showing;
+use crate::dialect::Told;
 use crate::seen::Figures;
 use crate::tokens::{pieces, tokens};
 use crate::trouble::Kind;

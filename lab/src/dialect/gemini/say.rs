@@ -1,8 +1,8 @@
 //! The Gemini API as a server writes it.
 
-use super::Told;
 use crate::answer::{Choice, Finish};
 use crate::ask::Showing;
+use crate::dialect::Told;
 use crate::prose::hash;
 use crate::scenario::Provider;
 use crate::seen::Figures;

@@ -1,6 +1,12 @@
 //! OpenAI chat completions as a server speaks it, with the accents of Groq and of the local servers.
 
-use super::{Incoming, Page, Route, Told, Tongue, bearer, openai_read, openai_say};
+pub(super) mod frames;
+mod history;
+pub(super) mod read;
+pub(super) mod say;
+mod wishes;
+
+use super::{Incoming, Page, Route, Told, Tongue, bearer};
 use crate::ask::{Ask, Refusal, Why};
 use crate::scenario::{Flavour, Model, Provider};
 use crate::wire::{Framing, Part, Piece};
@@ -30,7 +36,7 @@ impl Tongue for Openai {
     }
 
     fn read(&self, incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
-        openai_read::read(incoming.provider, incoming.body)
+        read::read(incoming.provider, incoming.body)
     }
 
     fn refuse(&self, provider: &Provider, refusal: &Refusal) -> Page {
@@ -38,11 +44,11 @@ impl Tongue for Openai {
     }
 
     fn whole(&self, told: &Told<'_>) -> Value {
-        openai_say::whole(told, told.provider.flavour.into())
+        say::whole(told, told.provider.flavour.into())
     }
 
     fn frames(&self, told: &Told<'_>) -> Vec<Piece> {
-        openai_say::frames(told, told.provider.flavour.into())
+        frames::frames(told, told.provider.flavour.into())
     }
 
     fn framing(&self, _ask: &Ask, crlf: bool) -> Framing {
@@ -139,6 +145,9 @@ pub(crate) fn refuse(flavour: Flavour, refusal: &Refusal) -> Page {
         (Why::TooLong { tokens, limit }, Flavour::Openai | Flavour::Vllm) => format!(
             "This model's maximum context length is {limit} tokens. However, your messages resulted in {tokens} tokens. Please reduce the length of the messages."
         ),
+        (Why::TooLong { .. }, Flavour::Ollama) => {
+            "prompt too long; exceeded max context length by 1 tokens".into()
+        }
         (Why::TooLong { .. }, Flavour::Groq) => {
             "Please reduce the length of the messages or completion.".into()
         }

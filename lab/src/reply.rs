@@ -1,0 +1,45 @@
+//! What is played, and for whom there is no answer.
+
+use crate::answer::Answer;
+use crate::ask::{Ask, Refusal, Why};
+use crate::dialect::{Told, Tongue};
+use crate::scenario::{Flavour, Model, Provider};
+use crate::trouble::{Kind, Trouble, Troubles};
+use crate::wire::{self, Pace, Played};
+use vocab::Dialect;
+
+/// Gemini and Anthropic refuse a prompt for its content with status 200: that is an answer of theirs.
+pub(crate) fn refusing(provider: &Provider, troubles: &Troubles) -> Option<Trouble> {
+    let polite = matches!(provider.dialect, Dialect::Gemini | Dialect::Anthropic);
+    troubles.refusal().filter(|t| !(polite && t.kind == Kind::ContentFilter))
+}
+
+/// Whether the prompt, and where the provider looks at it the longest answer, fit the model.
+pub(crate) fn fits(provider: &Provider, model: &Model, ask: &Ask) -> Result<(), Refusal> {
+    let flavour = (provider.dialect == Dialect::OpenaiChat).then_some(provider.flavour);
+    let (tokens, limit) = (ask.input_tokens(), model.context);
+    let reserved = match flavour {
+        Some(Flavour::Ollama) => return Ok(()),
+        Some(Flavour::Openai | Flavour::Vllm) => u64::from(ask.max_tokens.unwrap_or(0)),
+        _ => 0,
+    };
+    if tokens.saturating_add(reserved) > u64::from(limit) {
+        return Err(Refusal::of(Why::TooLong { tokens: tokens.saturating_add(reserved), limit }));
+    }
+    Ok(())
+}
+
+pub(crate) fn streamed_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) -> Played {
+    let framing = tongue.framing(told.ask, told.troubles.has(Kind::Crlf));
+    let oops = tongue.error_frame(told.provider);
+    wire::stream(tongue.frames(told), framing, oops, told.troubles, pace)
+}
+
+pub(crate) fn whole_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) -> Played {
+    let body = wire::sprinkled(tongue.whole(told), told.troubles);
+    let Answer { figures, .. } = told.answer;
+    // An error in the place of an answer reports nothing.
+    let reported = told.figures().filter(|_| !told.troubles.has(Kind::ErrorFrame));
+    let made = figures.output + figures.reasoning;
+    wire::whole_body(body.to_string().into_bytes(), reported, made, told.troubles, pace)
+}

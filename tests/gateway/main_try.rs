@@ -1,0 +1,25 @@
+//! The whole of weir over real sockets: its own processes on free ports of loopback, raw HTTP on one side, fake and
+//! real providers on the other.
+//!
+//! Nothing here uses weir's own code. What a client sees on the wire, what the books say and what the operating system
+//! says of the process are compared with one another.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic here is a failed test")]
+#![allow(clippy::disallowed_methods, reason = "real processes take real time")]
+#![allow(clippy::print_stderr, reason = "what was measured is said")]
+
+mod bad_framing;
+mod bad_input;
+mod books;
+
+
+
+mod net;
+mod process;
+
+
+
+mod surface;
+mod surface_web;
+mod upstream;
+mod world;

@@ -1,0 +1,114 @@
+//! A provider of the test's own, for what the lab's scripts cannot do: count the calls that really arrive, see how far
+//! ahead it can write, answer without any delay.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub struct Upstream {
+    pub address: SocketAddr,
+    calls: Arc<AtomicUsize>,
+}
+
+/// One call: its number from 1, its body, and the socket to answer on.
+pub struct Call<'a> {
+    pub number: usize,
+    pub path: &'a str,
+    pub body: &'a str,
+    pub stream: &'a mut TcpStream,
+}
+
+impl Upstream {
+    /// Answers every call with `answer`, which says whether the connection is kept.
+    pub fn start(answer: impl Fn(Call<'_>) -> bool + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (answer, counted) = (Arc::new(answer), calls.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (answer, counted) = (answer.clone(), counted.clone());
+                std::thread::spawn(move || while_open(stream, &*answer, &counted));
+            }
+        });
+        Self { address, calls }
+    }
+
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+fn while_open(stream: TcpStream, answer: &dyn Fn(Call<'_>) -> bool, calls: &AtomicUsize) -> Option<()> {
+    stream.set_nodelay(true).ok()?;
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut stream = stream;
+    loop {
+        let mut first = String::new();
+        if reader.read_line(&mut first).ok()? == 0 {
+            return None;
+        }
+        let path = first.split(' ').nth(1)?.to_owned();
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            if line.trim().is_empty() {
+                break;
+            }
+            if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = n.trim().parse().ok()?;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let number = calls.fetch_add(1, Ordering::SeqCst) + 1;
+        if !answer(Call { number, path: &path, body: &body, stream: &mut stream }) {
+            return None;
+        }
+    }
+}
+
+impl Call<'_> {
+    /// A whole answer.
+    pub fn whole(self, status: &str, body: &str) -> bool {
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.stream.write_all(head.as_bytes()).is_ok()
+    }
+
+    /// The head of a stream.
+    pub fn begins(&mut self) -> bool {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        self.stream.write_all(head.as_bytes()).is_ok()
+    }
+
+    /// One write with these bytes as a chunk.
+    pub fn chunk(&mut self, text: &str) -> bool {
+        self.stream.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).is_ok()
+    }
+
+    /// One `data:` event.
+    pub fn says(&mut self, json: &str) -> bool {
+        self.chunk(&format!("data: {json}\n\n"))
+    }
+
+    pub fn ends(self) -> bool {
+        self.stream.write_all(b"0\r\n\r\n").is_ok()
+    }
+}
+
+/// A chunk of OpenAI's stream that carries this text.
+pub fn delta(text: &str) -> String {
+    format!(
+        r#"{{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":null}}]}}"#
+    )
+}
+
+pub const FINISH: &str = r#"{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+pub const USAGE: &str = r#"{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}"#;
+pub const WHOLE: &str = r#"{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}"#;
