@@ -22,6 +22,8 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// Larger heads are answered with 431.
 const BUFFER_MAX: usize = 64 << 10;
 const BACKLOG: i32 = 4_096;
+/// What was sent and is neither acknowledged nor asked for within this time ends the connection.
+const UNREAD_FOR: Duration = Duration::from_secs(120);
 
 /// A port, bound once for each core.
 pub struct Listen {
@@ -160,11 +162,17 @@ async fn connection(
         tracing::debug!(%error, "a connection ended at once");
         return;
     }
+    // A client that stays connected and reads nothing would hold its upstream and its money for ever.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD_FOR)) {
+        tracing::debug!(%error, "a stalled client will not be noticed");
+    }
     let peer = Peer { loopback: peer.ip().is_loopback(), tls: false };
     let dice = RefCell::new(dice);
     let service = service_fn(move |request: Request<Incoming>| {
         let (front, seed) = (front.clone(), dice.borrow_mut().roll());
-        async move { Ok::<_, Infallible>(front.serve(request, peer, seed).await) }
+        // Boxed, so that it is gone once the head is out: hyper keeps its place for as long as the connection lives.
+        Box::pin(async move { Ok::<_, Infallible>(front.serve(request, peer, seed).await) })
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

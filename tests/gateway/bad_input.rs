@@ -19,7 +19,13 @@ pub struct Case {
     pub says: &'static [&'static str],
 }
 
-fn case(name: &'static str, sent: Vec<u8>, status: u16, code: &'static str, says: &'static [&'static str]) -> Case {
+fn case(
+    name: &'static str,
+    sent: Vec<u8>,
+    status: u16,
+    code: &'static str,
+    says: &'static [&'static str],
+) -> Case {
     let status: &'static [u16] = Box::leak(Box::new([status]));
     Case { name, sent, status, code, says }
 }
@@ -47,9 +53,12 @@ fn with(fields: &Value) -> String {
 }
 
 fn bodies() -> Vec<Case> {
-    let deep = format!(r#"{{"model":"auto","messages":{}"#, "[".repeat(100_000));
+    let deep = format!(
+        r#"{{"model":"auto","messages":[{{"role":"user","content":"x"}}],"x":{}"#,
+        "[".repeat(100_000)
+    );
     let deep_schema = format!(
-        r#"{{"model":"auto","messages":[{{"role":"user","content":"x"}}],"metadata":{}1{}}}"#,
+        r#"{{"model":"auto","messages":[{{"role":"user","content":"x"}}],"tools":[{{"type":"function","function":{{"name":"f","parameters":{}1{}}}}}]}}"#,
         r#"{"a":"#.repeat(50_000),
         "}".repeat(50_000)
     );
@@ -63,20 +72,40 @@ fn bodies() -> Vec<Case> {
         chat("white space", "  \r\n\t ", &[]),
         chat("truncated JSON", r#"{"model":"auto","messages":[{"role":"us"#, &["line 1", "column"]),
         chat("truncated in a later line", "{\"model\":\"auto\",\n\"messages\":[\n{\"role\":", &["line 3"]),
-        chat("a trailing comma", r#"{"model":"auto","messages":[{"role":"user","content":"x"},]}"#, &["line 1", "column"]),
-        chat("two documents", r#"{"model":"auto","messages":[{"role":"user","content":"x"}]} {}"#, &["column"]),
+        chat(
+            "a trailing comma",
+            r#"{"model":"auto","messages":[{"role":"user","content":"x"},]}"#,
+            &["line 1", "column"],
+        ),
+        chat(
+            "two documents",
+            r#"{"model":"auto","messages":[{"role":"user","content":"x"}]} {}"#,
+            &["column"],
+        ),
         chat("no object", "[]", &["object"]),
         chat("a bare text", "\"hello\"", &["object"]),
         chat("a form", "model=auto&prompt=hi", &["line 1"]),
-        chat("NaN", r#"{"model":"auto","temperature":NaN,"messages":[{"role":"user","content":"x"}]}"#, &["column"]),
+        chat(
+            "NaN",
+            r#"{"model":"auto","temperature":NaN,"messages":[{"role":"user","content":"x"}]}"#,
+            &["column"],
+        ),
         chat("a byte order mark alone", "\u{feff}", &[]),
         case("invalid UTF-8", request("POST", CHAT, &[], &not_utf8), 400, "invalid_request", &["UTF-8"]),
         chat("half a surrogate pair", surrogate, &[]),
         chat("a NUL byte in a text", control, &["column"]),
-        chat("brackets 100,000 deep", &deep, &["nested"]),
-        chat("objects 50,000 deep in a field we do not read", &deep_schema, &["nested"]),
-        chat("the model twice", r#"{"model":"auto","model":"other","messages":[{"role":"user","content":"x"}]}"#, &["model", "twice"]),
-        chat("the messages twice", r#"{"model":"auto","messages":[],"messages":[{"role":"user","content":"x"}]}"#, &["messages", "twice"]),
+        chat("brackets 100,000 deep in a field nobody knows", &deep, &["nested"]),
+        chat("a tool's schema 50,000 deep", &deep_schema, &["nested"]),
+        chat(
+            "the model twice",
+            r#"{"model":"auto","model":"other","messages":[{"role":"user","content":"x"}]}"#,
+            &["model", "twice"],
+        ),
+        chat(
+            "the messages twice",
+            r#"{"model":"auto","messages":[{"role":"user","content":"x"}],"messages":[{"role":"user","content":"x"}]}"#,
+            &["messages", "twice"],
+        ),
         chat("no model", r#"{"messages":[{"role":"user","content":"x"}]}"#, &["model"]),
         chat("a model that is a number", &with(&json!({"model": 7})), &["model", "string"]),
         chat("an empty model", &with(&json!({"model": ""})), &["model"]),
@@ -84,20 +113,48 @@ fn bodies() -> Vec<Case> {
         chat("empty messages", &with(&json!({"messages": []})), &["messages"]),
         chat("messages that are a text", &with(&json!({"messages": "hi"})), &["messages", "array"]),
         chat("a message that is a text", &with(&json!({"messages": ["hi"]})), &["messages[0]"]),
-        chat("an unknown role", &with(&json!({"messages": [{"role": "wizard", "content": "x"}]})), &["messages[0].role", "user"]),
-        chat("content that is a number", &with(&json!({"messages": [{"role": "user", "content": 7}]})), &["messages[0].content"]),
-        chat("an unknown part", &with(&json!({"messages": [{"role": "user", "content": [{"type": "smell"}]}]})), &["messages[0].content[0].type"]),
+        chat(
+            "an unknown role",
+            &with(&json!({"messages": [{"role": "wizard", "content": "x"}]})),
+            &["messages[0].role", "user"],
+        ),
+        chat(
+            "content that is a number",
+            &with(&json!({"messages": [{"role": "user", "content": 7}]})),
+            &["messages[0].content"],
+        ),
+        chat(
+            "an unknown part",
+            &with(&json!({"messages": [{"role": "user", "content": [{"type": "smell"}]}]})),
+            &["messages[0].content[0].type"],
+        ),
         chat("stream as a text", &with(&json!({"stream": "yes"})), &["stream"]),
         chat("max_tokens below zero", &with(&json!({"max_tokens": -1})), &["max_tokens"]),
         chat("max_tokens of zero", &with(&json!({"max_tokens": 0})), &["max_tokens"]),
         chat("max_tokens beyond all numbers", &with(&json!({"max_tokens": 1e30})), &["max_tokens"]),
         chat("temperature of a million", &with(&json!({"temperature": 1e6})), &["temperature"]),
-        chat("a number of 10,000 digits", &with(&json!({"seed": 0})).replace("\"seed\":0", &format!("\"seed\":{}", "9".repeat(10_000))), &["seed"]),
+        chat(
+            "a number of 10,000 digits",
+            &with(&json!({"seed": 0})).replace("\"seed\":0", &format!("\"seed\":{}", "9".repeat(10_000))),
+            &["number", "range"],
+        ),
         chat("an absurd n", &with(&json!({"n": 1_000_000_000})), &["n"]),
         chat("tools that are an object", &with(&json!({"tools": {}})), &["tools"]),
-        chat("a tool without a name", &with(&json!({"tools": [{"type": "function", "function": {}}]})), &["tools[0].function.name"]),
-        chat("an unknown response format", &with(&json!({"response_format": {"type": "yaml"}})), &["response_format.type"]),
-        chat("an answer to a call that nobody made", &with(&json!({"messages": [{"role": "tool", "content": "x"}]})), &["tool_call_id"]),
+        chat(
+            "a tool without a name",
+            &with(&json!({"tools": [{"type": "function", "function": {}}]})),
+            &["tools[0].function.name"],
+        ),
+        chat(
+            "an unknown response format",
+            &with(&json!({"response_format": {"type": "yaml"}})),
+            &["response_format.type"],
+        ),
+        chat(
+            "an answer to a call that nobody made",
+            &with(&json!({"messages": [{"role": "tool", "content": "x"}]})),
+            &["tool_call_id"],
+        ),
     ]
 }
 
@@ -105,11 +162,23 @@ fn names() -> Vec<Case> {
     let chat = |model: &str| request("POST", CHAT, &[], with(&json!({"model": model})).as_bytes());
     let long = "m".repeat(100_000);
     vec![
-        case("an unknown model", chat("alpha-chit"), 404, "model_not_found", &["alpha-chit", "Nearest", "alpha-chat"]),
+        case(
+            "an unknown model",
+            chat("alpha-chit"),
+            404,
+            "model_not_found",
+            &["alpha-chit", "Nearest", "alpha-chat"],
+        ),
         case("an unknown provider", chat("nobody/alpha-chat"), 404, "model_not_found", &["nobody"]),
         case("a model that is a path", chat("../../etc/passwd"), 404, "model_not_found", &[]),
-        case("a model of 100,000 letters", chat(&long), 404, "model_not_found", &[]),
-        case("a model with a line break", chat("a\r\nX-Evil: 1"), 404, "model_not_found", &[]),
+        case("a model of 100,000 letters", chat(&long), 400, "invalid_request", &["model", "256"]),
+        case(
+            "a model with a line break",
+            chat("a\r\nX-Evil: 1"),
+            400,
+            "invalid_request",
+            &["model", "control"],
+        ),
         case("an unknown policy", chat("auto:chaep"), 400, "unknown_policy", &["chaep", "cheap"]),
     ]
 }
@@ -130,9 +199,27 @@ fn asks() -> Vec<Case> {
         ask("providers that are a number", r#"{"prompt":"x","providers":7}"#, &["providers"]),
         ask("a schema that is a text", r#"{"prompt":"x","json_schema":"{}"}"#, &["json_schema"]),
         ask("a prompt twice", r#"{"prompt":"x","prompt":"y"}"#, &["prompt", "twice"]),
-        case("a policy nobody has", request("POST", ASK, &[], br#"{"prompt":"x","policy":"wild"}"#), 400, "unknown_policy", &["wild", "cheap"]),
-        case("a self-test of what is not there", request("POST", "/api/ai/test", &[], br#"{"model":"none"}"#), 404, "model_not_found", &["none"]),
-        case("a self-test with more", request("POST", "/api/ai/test", &[], br#"{"modell":"auto"}"#), 400, "invalid_request", &["modell"]),
+        case(
+            "a policy nobody has",
+            request("POST", ASK, &[], br#"{"prompt":"x","policy":"wild"}"#),
+            400,
+            "unknown_policy",
+            &["wild", "cheap"],
+        ),
+        case(
+            "a self-test of what is not there",
+            request("POST", "/api/ai/test", &[], br#"{"model":"none"}"#),
+            404,
+            "model_not_found",
+            &["none"],
+        ),
+        case(
+            "a self-test with more",
+            request("POST", "/api/ai/test", &[], br#"{"modell":"auto"}"#),
+            400,
+            "invalid_request",
+            &["modell"],
+        ),
     ]
 }
 
@@ -144,24 +231,70 @@ fn heads() -> Vec<Case> {
         header("a misspelt header of ours", ("X-Weir-Max-Cost", "1"), &["x-weir-max-cost-usd"]),
         header("a cost below zero", ("X-Weir-Max-Cost-Usd", "-1"), &["x-weir-max-cost-usd"]),
         header("an infinite quality", ("X-Weir-Min-Quality", "inf"), &["x-weir-min-quality"]),
-        header("a latency that overflows", ("X-Weir-Max-Latency-Ms", "99999999999999999999999"), &["x-weir-max-latency-ms"]),
+        header(
+            "a latency that overflows",
+            ("X-Weir-Max-Latency-Ms", "99999999999999999999999"),
+            &["x-weir-max-latency-ms"],
+        ),
         header("a trailer of maybe", ("X-Weir-Trailer", "maybe"), &["x-weir-trailer"]),
         header("a tag twice", ("X-Weir-Tags", "a=1,a=2"), &["x-weir-tags"]),
         header("a session that is not ASCII", ("X-Weir-Session", "caf\u{e9}"), &["x-weir-session"]),
-        case("a compressed body", request("POST", CHAT, &[("Content-Encoding", "gzip")], text.as_bytes()), 415, "unsupported_encoding", &["gzip"]),
+        case(
+            "a compressed body",
+            request("POST", CHAT, &[("Content-Encoding", "gzip")], text.as_bytes()),
+            415,
+            "unsupported_encoding",
+            &["gzip"],
+        ),
         case("the wrong method", get(CHAT), 405, "method_not_allowed", &["POST"]),
         case("a method of one's own", request("BREW", CHAT, &[], b""), 405, "method_not_allowed", &["POST"]),
-        case("DELETE of the books", request("DELETE", "/api/billing/usage", &[], b""), 405, "method_not_allowed", &["GET"]),
+        case(
+            "DELETE of the books",
+            request("DELETE", "/api/billing/usage", &[], b""),
+            405,
+            "method_not_allowed",
+            &["GET"],
+        ),
         case("an unknown path", get("/v1/chat/completion"), 404, "not_found", &["/openapi.json"]),
         case("a path that climbs", get("/api/../../etc/passwd"), 404, "not_found", &[]),
         case("a path that climbs, encoded", get("/%2e%2e/%2e%2e/etc/passwd"), 404, "not_found", &[]),
         case("a path with a NUL, encoded", get("/api/si/ask%00"), 404, "not_found", &[]),
-        case("usage of nobody's request", get("/api/billing/usage/..%2f..%2fetc"), 404, "unknown_request", &[]),
-        case("a cursor that is no number", get("/api/billing/usage?cursor=abc"), 400, "invalid_request", &["cursor"]),
-        case("a limit of a million", get("/api/billing/usage?limit=1000000"), 400, "invalid_request", &["limit", "500"]),
-        case("a page that is no JSON", request("POST", "/api/billing/usage", &[], b"{"), 400, "invalid_request", &["body"]),
+        case(
+            "usage of nobody's request",
+            get("/api/billing/usage/..%2f..%2fetc"),
+            404,
+            "unknown_request",
+            &[],
+        ),
+        case(
+            "a cursor that is no number",
+            get("/api/billing/usage?cursor=abc"),
+            400,
+            "invalid_request",
+            &["cursor"],
+        ),
+        case(
+            "a limit of a million",
+            get("/api/billing/usage?limit=1000000"),
+            400,
+            "invalid_request",
+            &["limit", "500"],
+        ),
+        case(
+            "a page that is no JSON",
+            request("POST", "/api/billing/usage", &[], b"{"),
+            400,
+            "invalid_request",
+            &["body"],
+        ),
         case("another's books", get("/api/credits?account=somebody"), 403, "not_your_account", &[]),
-        case("the operator's without a key", get("/api/admin/ping"), 401, "admin_key_required", &["admin key"]),
+        case(
+            "the operator's without a key",
+            get("/api/admin/ping"),
+            401,
+            "admin_key_required",
+            &["admin key"],
+        ),
     ]
 }
 
@@ -199,7 +332,9 @@ fn every_wrong_request_is_told_what_is_wrong() {
         let error = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default()["error"].clone();
         let message = error["message"].as_str().unwrap_or_default();
         let short = |text: &str| text.chars().take(300).collect::<String>();
-        let mut wrong = |what: String| complaints.push(format!("{}: {what}: {} {}", case.name, reply.status, short(message)));
+        let mut wrong = |what: String| {
+            complaints.push(format!("{}: {what}: {} {}", case.name, reply.status, short(message)))
+        };
         if !case.status.contains(&reply.status) {
             wrong(format!("status, not {:?}", case.status));
         }

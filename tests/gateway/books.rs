@@ -59,7 +59,9 @@ impl Weir {
 
     /// Waits until nothing is held.
     pub fn at_rest(&self) -> (u64, u64) {
-        until(Duration::from_secs(15), "every hold ends", || Some(self.verify()).filter(|(_, open)| *open == 0))
+        until(Duration::from_secs(15), "every hold ends", || {
+            Some(self.verify()).filter(|(_, open)| *open == 0)
+        })
     }
 }
 

@@ -12,6 +12,7 @@ mod bad_framing;
 mod bad_input;
 mod books;
 mod crash;
+mod dialects;
 mod error_table;
 mod failover;
 mod net;

@@ -124,7 +124,8 @@ impl Conn {
     /// The next chunk of a chunked body; None at its proper end.
     pub fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         let size = self.line()?;
-        let size = usize::from_str_radix(size.trim(), 16).unwrap_or_else(|_| panic!("no chunk size: {size:?}"));
+        let size =
+            usize::from_str_radix(size.trim(), 16).unwrap_or_else(|_| panic!("no chunk size: {size:?}"));
         let bytes = self.exactly(size)?;
         assert_eq!(self.line()?, "", "a chunk ends with its line");
         Ok((size > 0).then_some(bytes))
@@ -144,6 +145,11 @@ impl Conn {
             reply.body = std::mem::take(&mut self.buffer);
         }
         Ok(reply)
+    }
+
+    /// Reads a body of that length and forgets it.
+    pub fn skip(&mut self, length: usize) -> io::Result<()> {
+        self.exactly(length).map(drop)
     }
 
     /// Sends and waits for the whole answer.
@@ -205,7 +211,11 @@ pub fn frames(text: &str) -> Vec<Frame> {
         }
         frame
     };
-    text.split("\n\n").map(frame).filter(|f| !f.data.is_empty() || f.event.is_some()).collect()
+    text.replace("\r\n", "\n")
+        .split("\n\n")
+        .map(frame)
+        .filter(|f| !f.data.is_empty() || f.event.is_some())
+        .collect()
 }
 
 /// Looks again and again until there is something, and fails with `what` when that takes too long.

@@ -98,8 +98,12 @@ impl Process {
         until(within, "the process ends", || self.child.try_wait().unwrap())
     }
 
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     pub fn is_alive(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        self.ended().is_none()
     }
 
     /// SIGKILL: as if the power went out.
@@ -233,7 +237,7 @@ impl Weir {
 
 /// `weir lab` with a scenario.
 pub struct Lab {
-    pub process: Process,
+    _process: Process,
     pub address: SocketAddr,
     _dir: Arc<Dir>,
 }
@@ -246,6 +250,6 @@ impl Lab {
         command.env_clear().current_dir(&dir.0).arg("lab").arg(file).args(["--listen", "127.0.0.1:0"]);
         let mut process = Process::start(command);
         let address = process.address("the lab listens on http://");
-        Self { process, address, _dir: dir }
+        Self { _process: process, address, _dir: dir }
     }
 }

@@ -24,7 +24,10 @@ fn a_sane_request_id_comes_back_and_others_are_replaced() {
     assert_eq!(made.len(), 6, "every request has its own");
     // It is on errors too, in the header and in the body.
     let missing = weir.ask("GET", "/nowhere", &[("X-Request-Id", "mine")], "").is(404);
-    assert_eq!((missing.told("x-request-id"), &missing.json()["error"]["request_id"]), ("mine", &json!("mine")));
+    assert_eq!(
+        (missing.told("x-request-id"), &missing.json()["error"]["request_id"]),
+        ("mine", &json!("mine"))
+    );
 }
 
 #[test]
@@ -38,14 +41,19 @@ fn only_listed_pages_may_read_answers() {
     assert!(reply.told("vary").to_ascii_lowercase().contains("origin"));
     let exposed: Vec<&str> = reply.told("access-control-expose-headers").split(',').map(str::trim).collect();
     for (name, _) in &reply.headers {
-        let ours = name.starts_with("x-") && !["x-content-type-options", "x-frame-options"].contains(&name.as_str());
+        let ours =
+            name.starts_with("x-") && !["x-content-type-options", "x-frame-options"].contains(&name.as_str());
         assert!(!ours || exposed.contains(&name.as_str()), "a page cannot read {name}");
     }
     for name in ["x-request-id", "x-cost-usd", "x-advisor-model", "retry-after", "server-timing"] {
         assert!(exposed.contains(&name), "a page cannot read {name}");
     }
 
-    let asked = [("Origin", good), ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization,x-weir-policy")];
+    let asked = [
+        ("Origin", good),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "authorization,x-weir-policy"),
+    ];
     let preflight = world.weir.ask("OPTIONS", "/v1/chat/completions", &asked, "").is(204);
     assert_eq!(preflight.told("access-control-allow-origin"), good);
     assert!(preflight.told("access-control-allow-methods").contains("POST"));
@@ -54,7 +62,9 @@ fn only_listed_pages_may_read_answers() {
         assert!(allowed.contains(name), "{name} may not be sent");
     }
 
-    for bad in ["https://evil.example", "https://app.example.com.evil.example", "null", "http://app.example.com"] {
+    for bad in
+        ["https://evil.example", "https://app.example.com.evil.example", "null", "http://app.example.com"]
+    {
         let refused = world.weir.ask("POST", "/v1/chat/completions", &[("Origin", bad)], &text).is(403);
         assert!(refused.header("access-control-allow-origin").is_none(), "{bad}");
         let preflight = world.weir.ask("OPTIONS", "/v1/chat/completions", &[("Origin", bad)], "");
@@ -80,7 +90,9 @@ fn behind_tls_and_on_pages_browsers_are_told_more() {
 #[test]
 fn with_keys_nobody_else_is_let_in() {
     let sha = sha256_of("wk_test");
-    let keys = format!("[[service.keys]]\nname = \"ci\"\nsha256 = \"{sha}\"\naccount = \"team\"\n[accounts.team]\ncredit_usd = \"1\"\n");
+    let keys = format!(
+        "[[service.keys]]\nname = \"ci\"\nsha256 = \"{sha}\"\naccount = \"team\"\n[accounts.team]\ncredit_usd = \"1\"\n"
+    );
     let world = World::with(1, &keys, &[]);
     let text = body("hi").to_string();
     for headers in [vec![], vec![("Authorization", "Bearer wk_other")], vec![("x-api-key", "wk_")]] {
@@ -108,7 +120,7 @@ fn with_keys_nobody_else_is_let_in() {
     assert!(!world.weir.process.said().contains("wk_test"));
 }
 
-fn sha256_of(text: &str) -> String {
+pub fn sha256_of(text: &str) -> String {
     use std::io::Write;
     let mut tool = std::process::Command::new("sha256sum")
         .stdin(std::process::Stdio::piped())
@@ -123,12 +135,17 @@ fn sha256_of(text: &str) -> String {
 #[test]
 fn out_of_credit_is_told_before_anything_is_sent() {
     let sha = sha256_of("wk_poor");
-    let keys = format!("[[service.keys]]\nname = \"ci\"\nsha256 = \"{sha}\"\naccount = \"poor\"\n[accounts.poor]\ncredit_usd = \"0.00002\"\noverdraft_usd = \"0\"\n");
+    let keys = format!(
+        "[[service.keys]]\nname = \"ci\"\nsha256 = \"{sha}\"\naccount = \"poor\"\n[accounts.poor]\ncredit_usd = \"0.00002\"\noverdraft_usd = \"0\"\n"
+    );
     let world = World::with(1, &keys, &[]);
     let key = [("Authorization", "Bearer wk_poor")];
     let refused = world.weir.ask("POST", "/v1/chat/completions", &key, &body("hi").to_string()).is(402);
     let error = refused.json()["error"].clone();
-    assert_eq!((&error["code"], &error["type"]), (&json!("insufficient_credit"), &json!("insufficient_quota")));
+    assert_eq!(
+        (&error["code"], &error["type"]),
+        (&json!("insufficient_credit"), &json!("insufficient_quota"))
+    );
     // Twenty millionths of a dollar are held for a short question and a shorter answer.
     let little = json!({"model": "auto", "max_tokens": 2, "messages": [{"role": "user", "content": "a"}]});
     world.weir.ask("POST", "/v1/chat/completions", &key, &little.to_string()).is(200);
@@ -137,7 +154,10 @@ fn out_of_credit_is_told_before_anything_is_sent() {
 #[test]
 fn errors_have_the_shape_of_the_clients_protocol() {
     let world = World::new(1);
-    let openai = world.chat(&json!({"model": "nobody", "messages": [{"role": "user", "content": "x"}]})).is(404).json();
+    let openai = world
+        .chat(&json!({"model": "nobody", "messages": [{"role": "user", "content": "x"}]}))
+        .is(404)
+        .json();
     let error = &openai["error"];
     assert_eq!(error["type"], "invalid_request_error");
     assert_eq!((&error["code"], &error["param"]), (&json!("model_not_found"), &json!("model")));
@@ -149,8 +169,16 @@ fn errors_have_the_shape_of_the_clients_protocol() {
     let nowhere = world.weir.get("/v1/nowhere").is(404).json();
     assert_eq!(nowhere["error"]["type"], "invalid_request_error", "a path of OpenAI's: {nowhere}");
     let method = world.weir.get("/v1/chat/completions").is(405);
-    assert_eq!((method.told("allow"), &method.json()["error"]["code"]), ("POST, OPTIONS", &json!("method_not_allowed")));
-    let nobody = world.weir.ask("POST", "/v1/chat/completions", &[("X-Weir-Min-Quality", "0.99")], &body("x").to_string());
+    assert_eq!(
+        (method.told("allow"), &method.json()["error"]["code"]),
+        ("POST, OPTIONS", &json!("method_not_allowed"))
+    );
+    let nobody = world.weir.ask(
+        "POST",
+        "/v1/chat/completions",
+        &[("X-Weir-Min-Quality", "0.99")],
+        &body("x").to_string(),
+    );
     let message = nobody.is(422).json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("alpha/alpha-chat") && message.contains("quality"), "{message}");
 }
@@ -192,7 +220,10 @@ fn the_same_seed_decides_the_same_and_wishes_narrow_the_route() {
     assert_eq!(ask(&[("X-Weir-Min-Quality", "0.9")]).is(200).told("x-provider"), "alpha");
     let dear = ask(&[("X-Weir-Max-Cost-Usd", "0.000000001")]).is(422).json();
     assert!(dear["error"]["message"].as_str().unwrap().contains("cost"), "{dear}");
-    let si = world.weir.post("/api/si/ask", &json!({"prompt": "x", "providers": ["beta"], "max_tokens": 4})).is(200);
+    let si = world
+        .weir
+        .post("/api/si/ask", &json!({"prompt": "x", "providers": ["beta"], "max_tokens": 4}))
+        .is(200);
     assert_eq!(si.told("x-provider"), "beta");
     let tagged = ask(&[("X-Weir-Tags", "team=red")]).is(200);
     let path = format!("/api/billing/usage/{}", tagged.told("x-request-id"));
@@ -252,7 +283,8 @@ fn metrics_can_be_scraped_and_count_what_happened() {
 
     // The two formats name a counter's family differently; the content type says which one this is.
     let kind = reply.told("content-type");
-    let family = if kind.contains("openmetrics") { "weir_upstream_calls" } else { "weir_upstream_calls_total" };
+    let family =
+        if kind.contains("openmetrics") { "weir_upstream_calls" } else { "weir_upstream_calls_total" };
     assert_eq!(types.get(family).map(String::as_str), Some("counter"), "as {kind}");
     assert_eq!(kind.contains("openmetrics"), reply.text().ends_with("# EOF\n"), "as {kind}");
 }

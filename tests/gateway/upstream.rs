@@ -14,7 +14,6 @@ pub struct Upstream {
 /// One call: its number from 1, its body, and the socket to answer on.
 pub struct Call<'a> {
     pub number: usize,
-    pub path: &'a str,
     pub body: &'a str,
     pub stream: &'a mut TcpStream,
 }
@@ -49,7 +48,6 @@ fn while_open(stream: TcpStream, answer: &dyn Fn(Call<'_>) -> bool, calls: &Atom
         if reader.read_line(&mut first).ok()? == 0 {
             return None;
         }
-        let path = first.split(' ').nth(1)?.to_owned();
         let mut length = 0;
         loop {
             let mut line = String::new();
@@ -65,7 +63,7 @@ fn while_open(stream: TcpStream, answer: &dyn Fn(Call<'_>) -> bool, calls: &Atom
         reader.read_exact(&mut body).ok()?;
         let body = String::from_utf8_lossy(&body).into_owned();
         let number = calls.fetch_add(1, Ordering::SeqCst) + 1;
-        if !answer(Call { number, path: &path, body: &body, stream: &mut stream }) {
+        if !answer(Call { number, body: &body, stream: &mut stream }) {
             return None;
         }
     }

@@ -15,7 +15,7 @@ const NAMES: [(&str, &str); 4] = [("alpha", "0.95"), ("beta", "0.75"), ("gamma",
 pub struct World {
     pub setup: Setup,
     pub weir: Weir,
-    pub lab: Lab,
+    _lab: Lab,
 }
 
 /// A scenario of `count` providers that speak OpenAI's dialect. `more` is TOML that belongs to the provider named
@@ -69,7 +69,8 @@ pub fn provider(name: &str, base_url: &str, keys: &[&str]) -> String {
 /// A setup for upstreams of the test's own. `more` comes before the tables of the providers.
 pub fn own(upstreams: &[(&str, SocketAddr)], more: &str) -> Setup {
     let setup = Setup::new();
-    let names: Vec<(&str, &str)> = NAMES.into_iter().filter(|(n, _)| upstreams.iter().any(|(u, _)| u == n)).collect();
+    let names: Vec<(&str, &str)> =
+        NAMES.into_iter().filter(|(n, _)| upstreams.iter().any(|(u, _)| u == n)).collect();
     let file = setup.dir.write("catalogue.json", &catalogue(&names));
     let mut text = format!("catalogue = {file:?}\n{more}\n");
     for (name, address) in upstreams {
@@ -86,7 +87,7 @@ impl World {
     pub fn with(count: usize, config: &str, faults: &[(&str, &str)]) -> Self {
         let lab = Lab::start(&scenario(count, faults));
         let setup = weir_of(&lab, count, config);
-        Self { weir: setup.start(), setup, lab }
+        Self { weir: setup.start(), setup, _lab: lab }
     }
 
     pub fn chat(&self, body: &Value) -> Reply {
@@ -101,7 +102,11 @@ pub fn weir_of(lab: &Lab, count: usize, config: &str) -> Setup {
     let mut text = format!("catalogue = {file:?}\n{config}\n");
     for (name, _) in &NAMES[..count] {
         let key = name.to_ascii_uppercase();
-        text.push_str(&provider(name, &format!("http://{}/{name}/v1", lab.address), &[&format!("{key}_KEY")]));
+        text.push_str(&provider(
+            name,
+            &format!("http://{}/{name}/v1", lab.address),
+            &[&format!("{key}_KEY")],
+        ));
         setup = setup.variable(&format!("{key}_KEY"), &format!("{name}-one"));
     }
     setup.config(&text)

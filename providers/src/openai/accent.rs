@@ -53,7 +53,8 @@ pub struct Accent {
     pub reasoning_format: bool,
     /// 413 means that the input is too long for this account or model, not that the body is malformed.
     pub too_large_is_too_long: bool,
-    /// The end of the bytes ends an answer too, once a finish reason was given.
+    /// The end of the bytes ends an answer too, once a finish reason was given. Only where nobody knows what the server
+    /// is: every one that is known here sends its end mark, and without it was cut.
     pub finish_is_end: bool,
 }
 
@@ -149,6 +150,7 @@ pub const LOCAL_LLAMACPP: Accent = Accent {
     expresses: FOREIGN.difference(Caps::MANY.union(Caps::AUDIO_IN)),
     effort_field: EffortField::Template,
     user: false,
+    finish_is_end: false,
     ..COMPATIBLE
 };
 
@@ -165,6 +167,7 @@ pub const OLLAMA: Accent = Accent {
             .union(Caps::AUDIO_IN),
     ),
     user: false,
+    finish_is_end: false,
     ..COMPATIBLE
 };
 
@@ -174,5 +177,6 @@ pub const VLLM: Accent = Accent {
     // Without a limit a model may use up the whole remaining context.
     limit_always: true,
     user: false,
+    finish_is_end: false,
     ..COMPATIBLE
 };
