@@ -1,5 +1,7 @@
 //! How long does the ledger take over one request: pricing it, and its hold and settle in an account's books?
 
+#![allow(clippy::expect_used, reason = "a bench that cannot run says so")]
+
 use billing::{Account, Line, Op, charge};
 use criterion::{Criterion, criterion_group, criterion_main};
 use providers::catalogue::Catalogue;

@@ -1,6 +1,8 @@
 //! What does the relay add to a provider that answers at once? No network, no disk: survey, routing, hold, metering and
 //! settling of one request, through the front door and to the bytes of its answer.
 
+#![allow(clippy::expect_used, reason = "a bench that cannot run says so")]
+
 use async_trait::async_trait;
 use billing::{Account, Balance, Entry, Op};
 use bytes::Bytes;

@@ -1,5 +1,7 @@
 //! How long does it take to read a chat of 4 KB, put it into another provider's words, and read what comes back?
 
+#![allow(clippy::expect_used, reason = "a bench that cannot run says so")]
+
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use providers::openai::{OPENAI, OpenAi, Watch};

@@ -19,7 +19,7 @@ pub async fn local(config: &mut Config, clock: &NativeClock) {
         let listed = list(&NativeHttp, clock, &base_url, HeaderMap::new(), PATIENCE).await.ok()?;
         let kind = kind_of(&listed).unwrap_or(kind);
         let models: Vec<String> = listed.into_iter().filter(|m| m.owned_by != OURS).map(|m| m.id).collect();
-        (!models.is_empty()).then(|| (kind, base_url, models))
+        (!models.is_empty()).then_some((kind, base_url, models))
     });
     for (kind, base_url, models) in futures::future::join_all(looks).await.into_iter().flatten() {
         config

@@ -3,12 +3,23 @@
 use crate::openai::write::{json, number};
 use billing::{Credit, Credits};
 use policy::Settings;
-use relay::{Bill, Served};
-use vocab::Usage;
+use relay::{Advice, Bill, Served};
+use vocab::{Pico, Usage};
 
 /// The operator's credits, for the arithmetic.
 pub fn credits(settings: &Settings) -> Credits {
     Credits { usd_per_credit: settings.credits.usd_per_credit, markup: settings.credits.markup }
+}
+
+/// The credits that a cost comes to: with the mark-up on it.
+pub fn used(credits: &Credits, cost: Pico) -> Option<Credit> {
+    credits.used(credits.billed(cost)?)
+}
+
+/// The credits that the account's money is worth. It is money for providers, so every dollar of it comes to what a
+/// dollar of cost comes to: what is used and what is left add up.
+pub fn worth(credits: &Credits, money: Pico) -> Option<Credit> {
+    credits.worth(credits.billed(money)?)
 }
 
 /// `"usage":{…},"route":{…},"cost":{…}` and `"advice":{…}` where there is any: fields of an object, without braces.
@@ -32,15 +43,16 @@ pub fn fields(out: &mut Vec<u8>, served: &Served, bill: &Bill, credits: &Credits
     out.extend_from_slice(br#"},"cost":{"usd":"#);
     json(out, &bill.cost);
     out.extend_from_slice(br#","credits":"#);
-    credit(out, credits.used(bill.cost));
+    credit(out, used(credits, bill.cost));
     out.extend_from_slice(br#","balance_usd":"#);
     json(out, &bill.balance.available());
     out.extend_from_slice(br#","balance_credits":"#);
-    credit(out, credits.worth(bill.balance.available()));
+    credit(out, worth(credits, bill.balance.available()));
     out.push(b'}');
     if let Some(advice) = &bill.advice {
         out.extend_from_slice(br#","advice":"#);
-        json(out, advice);
+        let quality_delta = (advice.quality_delta * 1_000.0).round() / 1_000.0;
+        json(out, &Advice { quality_delta, ..advice.clone() });
     }
 }
 

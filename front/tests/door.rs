@@ -1,4 +1,10 @@
 //! The front door with a real relay behind it, and behind that one provider that is a few lines of text.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic in a test is a failed test"
+)]
 
 use async_trait::async_trait;
 use billing::{Balance, Book, Entry, Kind, Op};
@@ -16,19 +22,26 @@ use relay::ports::{Books, BooksError, Clock, Http, Later, Mark, Posted, Reply};
 use serde_json::Value;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use vocab::{Call, Duration, Fault, Instant, Pico};
 
-struct Still;
+/// A clock that moves on by a millisecond whenever it is read. Pauses between attempts are over at once; the bounds
+/// on whole requests, which are longer, never come.
+struct Steps(AtomicU64);
+
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 #[async_trait]
-impl Clock for Still {
+impl Clock for Steps {
     fn now(&self) -> Instant {
-        Instant::from_secs(1_795_219_200)
+        Instant::from_millis(1_795_219_200_000 + self.0.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn sleep(&self, _: Duration) {
-        futures::future::pending().await
+    async fn sleep(&self, span: Duration) {
+        if span > PAUSE_MAX {
+            futures::future::pending().await
+        }
     }
 }
 
@@ -128,7 +141,7 @@ fn front(refuses: bool, service: Settings) -> Front {
     let books = Paper(Mutex::new(Book::new("local", None)));
     Front::new(Relay::new(
         Arc::new(Upstream { refuses }),
-        Arc::new(Still),
+        Arc::new(Steps(AtomicU64::new(0))),
         Arc::new(books),
         Arc::new(AtOnce),
         registry,
@@ -155,7 +168,14 @@ fn send(
     let (head, mut body) = response.into_parts();
     let mut text = String::new();
     while let Some(frame) = block_on(poll_fn(|cx| http_body::Body::poll_frame(Pin::new(&mut body), cx))) {
-        text.push_str(std::str::from_utf8(&frame.unwrap().into_data().unwrap()).unwrap());
+        match frame.unwrap().into_data() {
+            Ok(bytes) => text.push_str(std::str::from_utf8(&bytes).unwrap()),
+            Err(frame) => {
+                for (name, value) in frame.trailers_ref().unwrap() {
+                    text.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
+                }
+            }
+        }
     }
     (head.status.as_u16(), head.headers, text)
 }
@@ -211,6 +231,13 @@ fn streams_end_as_each_protocol_ends() {
         "usage only for who asked: {before}"
     );
     assert!(after.starts_with("event: weir\n"), "{after}");
+    assert!(headers["x-cost-max-usd"].to_str().unwrap() > "0.000000000", "what is held");
+    assert!(!headers.contains_key("trailer"), "only for who reads them");
+    let (_, headers, text) =
+        send(&front, "POST", "/v1/chat/completions", &[("te", "trailers")], &streamed, HOME);
+    assert!(headers["trailer"].to_str().unwrap().contains("x-cost-usd"));
+    let (_, trailers) = text.split_once("data: [DONE]\n\n").unwrap();
+    assert!(trailers.contains("x-tokens-out: 4\n") && trailers.contains("x-cost-usd: "), "{trailers}");
     let (status, _, text) = send(&front, "POST", "/si/ask", &[], r#"{"prompt":"hi","stream":true}"#, HOME);
     assert!(status == 200 && text.starts_with("event: delta\ndata: {\"text\":\"A low\"}"), "{text}");
     assert!(text.contains("event: weir\n"), "{text}");
@@ -270,6 +297,12 @@ fn the_other_paths_answer() {
     let ids: Vec<&str> = models["data"].as_array().unwrap().iter().filter_map(|m| m["id"].as_str()).collect();
     assert!(ids.contains(&"auto") && ids.contains(&"near/m"), "{ids:?}");
     assert_eq!(get(&front, "/v1/models/near%2Fm").1["owned_by"], "near");
+    let (_, binding) = get(&front, "/api/ai/binding");
+    assert_eq!(binding["providers"][0]["name"], "near");
+    assert_eq!(binding["providers"][0]["reachable"], true, "{binding}");
+    let (_, binding) = get(&self::front(true, Settings::default()), "/api/ai/binding");
+    assert_eq!(binding["providers"][0]["reachable"], false, "{binding}");
+    assert_eq!(binding["providers"][0]["probe_fault"]["fault"], "down", "{binding}");
     for path in ["/api/ai/binding", "/api/providers", "/health", "/ready", "/openapi.json"] {
         let (status, told) = get(&front, path);
         assert!(status == 200 && told.is_object(), "{path}: {status}");
@@ -300,4 +333,13 @@ fn keys_open_the_door_from_away() {
     assert_eq!(ask(&[("authorization", "Bearer op")], "/api/admin/ping").0, 200);
     assert_eq!(ask(&[("authorization", "Bearer op")], "/api/credits?account=other").0, 200);
     assert_eq!(ask(&[], "/health").0, 200);
+}
+
+/// Futures are moved when they are called and when they are spawned: what is copied for every request stays small.
+#[test]
+fn a_request_under_way_is_small() {
+    let front = front(false, Settings::default());
+    let request = Request::post("/v1/chat/completions").body(Body::empty()).unwrap();
+    let future = front.serve(request, HOME, 7);
+    assert!(size_of_val(&future) <= 2_048, "{} bytes", size_of_val(&future));
 }

@@ -97,29 +97,56 @@ pub enum Piece {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     BadInput(BadInput),
-    UnknownModel { asked: String, nearest: Vec<String> },
-    UnknownPolicy { asked: String, known: Vec<String> },
+    UnknownModel {
+        asked: String,
+        nearest: Vec<String>,
+    },
+    UnknownPolicy {
+        asked: String,
+        known: Vec<String>,
+    },
     /// No candidate can do what is asked: (`provider/model`, why not) for each.
     NoCandidate(Vec<(String, String)>),
     /// Out of credit.
-    Poor { needed: Pico, available: Pico },
+    Poor {
+        needed: Pico,
+        available: Pico,
+    },
     /// The id was used for another request.
     Conflict,
     /// A stream used up what could be held for it.
     BudgetExhausted,
     /// The provider says the client's request is wrong.
-    Rejected { message: String, param: Option<String>, code: Option<String> },
-    Filtered { message: String },
-    TooLong { message: String },
+    Rejected {
+        message: String,
+        param: Option<String>,
+        code: Option<String>,
+    },
+    Filtered {
+        message: String,
+    },
+    TooLong {
+        message: String,
+    },
     /// Every attempt failed.
     Failed(Vec<Attempt>),
     /// Every attempt was refused for want of capacity.
-    Limited { attempts: Vec<Attempt>, retry_after: Option<Duration> },
+    Limited {
+        attempts: Vec<Attempt>,
+        retry_after: Option<Duration>,
+    },
     /// Every breaker is open.
-    Resting { retry_after: Duration },
-    Deadline { attempts: Vec<Attempt> },
+    Resting {
+        retry_after: Duration,
+    },
+    Deadline {
+        attempts: Vec<Attempt>,
+    },
     /// After content was out.
-    Broken { fault: String, message: String },
+    Broken {
+        fault: String,
+        message: String,
+    },
     BooksDown(String),
 }
 
@@ -149,7 +176,11 @@ impl Trouble {
     /// The HTTP status, where no byte of an answer is out yet.
     pub const fn status(&self) -> u16 {
         match self {
-            Self::BadInput(_) | Self::UnknownPolicy { .. } | Self::Rejected { .. } | Self::Filtered { .. } | Self::TooLong { .. } => 400,
+            Self::BadInput(_)
+            | Self::UnknownPolicy { .. }
+            | Self::Rejected { .. }
+            | Self::Filtered { .. }
+            | Self::TooLong { .. } => 400,
             Self::Poor { .. } | Self::BudgetExhausted => 402,
             Self::UnknownModel { .. } => 404,
             Self::Conflict => 409,
@@ -175,7 +206,9 @@ impl Trouble {
         match self {
             Self::BadInput(bad) => bad.message.clone(),
             Self::UnknownModel { asked, nearest } if nearest.is_empty() => {
-                format!("No configured provider serves the model {asked:?}. GET /v1/models lists what is served.")
+                format!(
+                    "No configured provider serves the model {asked:?}. GET /v1/models lists what is served."
+                )
             }
             Self::UnknownModel { asked, nearest } => {
                 format!("No configured provider serves the model {asked:?}. Nearest: {}.", nearest.join(", "))
@@ -196,9 +229,13 @@ impl Trouble {
             Self::Poor { needed, available } => format!(
                 "The account cannot cover this request: it may cost up to {needed} USD, {available} USD are available. Lower max_tokens or add credit."
             ),
-            Self::Conflict => "This request id was used before for another request. Send a new X-Request-Id.".into(),
+            Self::Conflict => {
+                "This request id was used before for another request. Send a new X-Request-Id.".into()
+            }
             Self::BudgetExhausted => "The account's credit ran out while this was streaming.".into(),
-            Self::Rejected { message, .. } | Self::Filtered { message } | Self::TooLong { message } => message.clone(),
+            Self::Rejected { message, .. } | Self::Filtered { message } | Self::TooLong { message } => {
+                message.clone()
+            }
             Self::Failed(attempts) => told("Every attempt failed", attempts),
             Self::Limited { attempts, .. } => told("Every provider is over its limit", attempts),
             Self::Resting { retry_after } => format!(
@@ -209,7 +246,9 @@ impl Trouble {
             Self::Broken { fault, message } => {
                 format!("The answer broke off ({fault}: {message}). What came before is incomplete.")
             }
-            Self::BooksDown(why) => format!("The ledger cannot be written, so nothing is sent to a provider: {why}"),
+            Self::BooksDown(why) => {
+                format!("The ledger cannot be written, so nothing is sent to a provider: {why}")
+            }
         }
     }
 }
@@ -217,7 +256,10 @@ impl Trouble {
 fn told(what: &str, attempts: &[Attempt]) -> String {
     let mut text = format!("{what}.");
     for a in attempts {
-        text.push_str(&format!(" {}/{}: {} after {} ms ({}).", a.provider, a.model, a.outcome, a.millis, a.message));
+        text.push_str(&format!(
+            " {}/{}: {} after {} ms ({}).",
+            a.provider, a.model, a.outcome, a.millis, a.message
+        ));
     }
     text
 }

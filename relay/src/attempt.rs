@@ -73,7 +73,11 @@ pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prep
             match parsed.0.get_or_init(|| parse(raw)) {
                 Ok(chat) => chat,
                 Err(bad) => {
-                    let fault = Fault::Rejected { message: bad.message.clone(), param: bad.param.clone(), code: None };
+                    let fault = Fault::Rejected {
+                        message: bad.message.clone(),
+                        param: bad.param.clone(),
+                        code: None,
+                    };
                     return Err(Lost { fault, usage: None, bad_input: true });
                 }
             }
@@ -100,9 +104,15 @@ pub async fn fly(
         let reply = http.send(call, bounds.connect().min(left)).await?;
         if !(200..300).contains(&reply.status) {
             let body = collect(reply.body, FAULT_BODY_MAX, true).await?;
-            return Err(Lost::from(candidate.provider.adapter.fault(reply.status, &reply.headers, &body, clock.now())));
+            return Err(Lost::from(candidate.provider.adapter.fault(
+                reply.status,
+                &reply.headers,
+                &body,
+                clock.now(),
+            )));
         }
-        let whole = reply.headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"application/json"));
+        let whole =
+            reply.headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"application/json"));
         if streamed && !whole {
             begin(reply.body, candidate, passes, ask.brief().include_usage, clock).await
         } else {
@@ -135,7 +145,11 @@ async fn begin(
     let mut queue = VecDeque::new();
     let mut held = 0;
     loop {
-        let lost = |source: &Source, fault: Fault| Lost { fault, usage: source.seen().usage.map(Box::new), bad_input: false };
+        let lost = |source: &Source, fault: Fault| Lost {
+            fault,
+            usage: source.seen().usage.map(Box::new),
+            bad_input: false,
+        };
         match body.next().await {
             Some(Ok(chunk)) => {
                 let before = queue.len();
@@ -148,7 +162,12 @@ async fn begin(
                     }
                     // Content and fault in one read: commit, and let the stream find the fault again at its end.
                     let failing: ByteStream = Box::pin(futures::stream::once(async { Err(fault) }));
-                    return Ok(Got::Stream(Box::new(Begun { body: failing, source, queue, first: clock.now() })));
+                    return Ok(Got::Stream(Box::new(Begun {
+                        body: failing,
+                        source,
+                        queue,
+                        first: clock.now(),
+                    })));
                 }
                 if source.content() || (source.done() && source.seen().useful()) {
                     return Ok(Got::Stream(Box::new(Begun { body, source, queue, first: clock.now() })));
@@ -157,7 +176,10 @@ async fn begin(
                     return Err(lost(&source, Fault::Silent("the answer was empty".into())));
                 }
                 if held > START_MAX {
-                    return Err(lost(&source, Fault::Garbled(format!("no content after {held} bytes of start-up events"))));
+                    return Err(lost(
+                        &source,
+                        Fault::Garbled(format!("no content after {held} bytes of start-up events")),
+                    ));
                 }
             }
             Some(Err(fault)) => return Err(lost(&source, fault)),

@@ -53,9 +53,11 @@ pub fn row(fault: &Fault) -> Row {
         Fault::Busy { retry_after, .. } => {
             (Next::Candidate, Blame::ModelRests(retry_after.unwrap_or(BUSY_DEFAULT).min(REST_MAX)), false)
         }
-        Fault::Spent { retry_after, .. } => {
-            (Next::Candidate, Blame::CredentialRests(retry_after.unwrap_or(SPENT_DEFAULT).min(REST_MAX)), false)
-        }
+        Fault::Spent { retry_after, .. } => (
+            Next::Candidate,
+            Blame::CredentialRests(retry_after.unwrap_or(SPENT_DEFAULT).min(REST_MAX)),
+            false,
+        ),
         Fault::Denied(_) => (Next::Candidate, Blame::CredentialRests(DENIED), false),
         Fault::Gone(_) => (Next::Candidate, Blame::ModelRests(GONE), false),
         Fault::TooLong(_) => (Next::Larger, Blame::Nobody, false),

@@ -124,7 +124,9 @@ impl Fleet {
         let mut pulses = before.map(Self::pulses).unwrap_or_default();
         for (name, config_of) in &config.providers {
             if name.is_empty() || name.contains('/') || name.starts_with("auto") {
-                problems.push(format!("providers.{name}: a provider's name has no slash and does not begin with auto"));
+                problems.push(format!(
+                    "providers.{name}: a provider's name has no slash and does not begin with auto"
+                ));
                 continue;
             }
             match Self::provider(name, config_of, secret, before) {
@@ -268,7 +270,9 @@ fn cards(
             .models
             .iter()
             .map(|entry| &entry.card)
-            .filter(|c| c.provider == shelf && c.kind == Kind::Chat && c.status != Status::Retired && c.model != "*")
+            .filter(|c| {
+                c.provider == shelf && c.kind == Kind::Chat && c.status != Status::Retired && c.model != "*"
+            })
             .filter(|c| c.price.is_some())
             .cloned()
             .collect();
@@ -321,7 +325,13 @@ fn unknown(provider: &str, model: &str) -> Card {
 fn ceiling_price(card: &Card, ceiling: vocab::Pico) -> Option<Price> {
     let rate = Rate { pico: u64::try_from(ceiling.0).ok()?, per: 1_000_000 };
     let rates = Rates::default().with(vocab::Bucket::Input, rate).with(vocab::Bucket::Output, rate);
-    Some(Price { id: card.id(), version: "ceiling".into(), source: "configuration".into(), rates, ..Price::default() })
+    Some(Price {
+        id: card.id(),
+        version: "ceiling".into(),
+        source: "configuration".into(),
+        rates,
+        ..Price::default()
+    })
 }
 
 fn policies(
@@ -338,7 +348,8 @@ fn policies(
     for (name, config) in configured {
         let preset = config.preset.as_deref().unwrap_or("balanced");
         let Some(mut weights) = Weights::named(preset) else {
-            problems.push(format!("policies.{name}.preset: {preset:?} is none of cheap, balanced, fast, best"));
+            problems
+                .push(format!("policies.{name}.preset: {preset:?} is none of cheap, balanced, fast, best"));
             continue;
         };
         for provider in config.providers.iter().chain(&config.deny) {

@@ -88,11 +88,19 @@ impl Default for Registry {
         registry.register("tokens_in", "Input tokens, all kinds", new.tokens_in.clone());
         registry.register("tokens_out", "Output tokens, all kinds", new.tokens_out.clone());
         registry.register("cost_nanodollars", "Settled cost in 1e-9 USD", new.nanodollars.clone());
-        registry.register("first_content_seconds", "From an upstream call to its first content", new.ttft.clone());
+        registry.register(
+            "first_content_seconds",
+            "From an upstream call to its first content",
+            new.ttft.clone(),
+        );
         registry.register("troubles", "Requests without a whole answer, by error code", new.troubles.clone());
         registry.register("requests_answered", "Requests with a whole answer", new.answered.clone());
         registry.register("requests_open", "Requests under way", new.open.clone());
-        registry.register("overhead_seconds", "Time a request spent in weir before its first call", new.overhead.clone());
+        registry.register(
+            "overhead_seconds",
+            "Time a request spent in weir before its first call",
+            new.overhead.clone(),
+        );
         registry.register("hedges", "Second calls started because the first was late", new.hedges.clone());
         registry.register("unpriced", "Usage without a rate to bill it at", new.unpriced.clone());
         Self { registry, ..new }

@@ -62,7 +62,6 @@ impl From<Refusal> for BooksError {
     }
 }
 
-
 /// The accounts' books. What they decide is `billing`'s state machine; this is who serialises it and keeps it.
 #[async_trait]
 pub trait Books: Send + Sync {

@@ -36,7 +36,8 @@ pub async fn list(
     if status != 200 {
         return Err(Fault::Down(format!("GET /models answered {status}")));
     }
-    let list: List = serde_json::from_slice(&body).map_err(|e| Fault::Garbled(format!("GET /models: {e}")))?;
+    let list: List =
+        serde_json::from_slice(&body).map_err(|e| Fault::Garbled(format!("GET /models: {e}")))?;
     Ok(list.data)
 }
 
@@ -81,7 +82,8 @@ impl Relay {
         let url = format!("{}/{path}", candidate.provider.base_url);
         let begun = self.clock().now();
         let patience = fleet.bounds.connect();
-        let (status, body) = get(self.http(), self.clock(), &url, candidate.door.headers.clone(), patience).await?;
+        let (status, body) =
+            get(self.http(), self.clock(), &url, candidate.door.headers.clone(), patience).await?;
         let now = self.clock().now();
         if (200..300).contains(&status) {
             return Ok(now.since(begun));

@@ -196,7 +196,8 @@ impl<'a> Journey<'a> {
     /// Waits before the same candidate is asked again; false where there is none or no time for it.
     async fn pause(&mut self, left: Duration) -> bool {
         let Some(offer) = self.again.pop_front() else { return false };
-        let doubled = PAUSE * 2u32.saturating_pow(u32::try_from(self.faults.len()).unwrap_or(8).min(8).saturating_sub(1));
+        let doubled = PAUSE
+            * 2u32.saturating_pow(u32::try_from(self.faults.len()).unwrap_or(8).min(8).saturating_sub(1));
         let pause = doubled.min(PAUSE_MAX);
         if pause >= left {
             return false;
@@ -276,7 +277,12 @@ impl<'a> Journey<'a> {
         Some(ready)
     }
 
-    fn launch(&mut self, flight: Flight, prepared: Prepared, left: Duration) -> BoxFuture<'a, Result<Got, Lost>> {
+    fn launch(
+        &mut self,
+        flight: Flight,
+        prepared: Prepared,
+        left: Duration,
+    ) -> BoxFuture<'a, Result<Got, Lost>> {
         self.tab.takes_off(flight);
         let (relay, fleet, ask) = (self.relay, self.fleet, self.ask);
         Box::pin(async move {
@@ -389,11 +395,23 @@ impl<'a> Journey<'a> {
             return self.decision.reason.to_string();
         }
         let names: Vec<&str> = self.faults.iter().map(Fault::name).collect();
-        if names.is_empty() { "hedge was faster".into() } else { format!("fallback after {}", names.join(", ")) }
+        if names.is_empty() {
+            "hedge was faster".into()
+        } else {
+            format!("fallback after {}", names.join(", "))
+        }
     }
 
     fn adviser(&self, offer: usize) -> Option<Adviser> {
-        crate::advisor::adviser(self.relay, self.fleet, self.ask, self.route, self.decision, self.offers, offer)
+        crate::advisor::adviser(
+            self.relay,
+            self.fleet,
+            self.ask,
+            self.route,
+            self.decision,
+            self.offers,
+            offer,
+        )
     }
 
     /// Nobody answered: gives everything back and says why.
@@ -485,4 +503,3 @@ impl From<BooksError> for Trouble {
         }
     }
 }
-

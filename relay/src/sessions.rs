@@ -73,6 +73,10 @@ impl Warm {
             return 0;
         }
         let last = LastUse { tokens: self.last.tokens, age: self.age };
-        cached_tokens(Some(last), Some(PromptCache { tokens_min: TOKENS_MIN, step: STEP, ttl: TTL }), tokens_in)
+        cached_tokens(
+            Some(last),
+            Some(PromptCache { tokens_min: TOKENS_MIN, step: STEP, ttl: TTL }),
+            tokens_in,
+        )
     }
 }

@@ -38,7 +38,10 @@ impl Seen {
 /// Upstream bytes → pieces. Fixed memory: at most one frame is kept.
 pub enum Source {
     /// Client and provider speak one dialect.
-    Pass { watch: Box<Watch>, out: Vec<Bytes> },
+    Pass {
+        watch: Box<Watch>,
+        out: Vec<Bytes>,
+    },
     Translate(Box<Translate>),
     /// All of it is there already: a whole answer told as a stream.
     Told(Seen),

@@ -65,7 +65,13 @@ enum Ended {
 }
 
 impl Speech {
-    pub(crate) fn new(tab: Tab, flight: Flight, begun: Begun, covers: Option<u64>, advise: Option<Adviser>) -> Self {
+    pub(crate) fn new(
+        tab: Tab,
+        flight: Flight,
+        begun: Begun,
+        covers: Option<u64>,
+        advise: Option<Adviser>,
+    ) -> Self {
         let Begun { body, source, queue, first } = begun;
         let relay = tab.relay.clone();
         let flow = Flow {
@@ -254,11 +260,20 @@ impl Flow {
                 Some(Trouble::Broken { fault: fault.name().into(), message: fault.message().into() })
             }
             Some(Ended::BudgetExhausted) => {
-                self.tab.abandoned(&self.flight, "budget_exhausted", Some(Usage { partial: true, ..usage }), now);
+                self.tab.abandoned(
+                    &self.flight,
+                    "budget_exhausted",
+                    Some(Usage { partial: true, ..usage }),
+                    now,
+                );
                 Some(Trouble::BudgetExhausted)
             }
         };
-        let bill = bill(&mut self.tab, usage, self.flight.sent, self.last, self.advise.take(), &why, now).await;
+        if trouble.is_some() {
+            self.hang_up();
+        }
+        let bill =
+            bill(&mut self.tab, usage, self.flight.sent, self.last, self.advise.take(), &why, now).await;
         relay.ended(trouble.as_ref());
         // Read to its end behind the answer's back, the connection can be used again.
         if trouble.is_none() && !self.body_over {
@@ -269,6 +284,11 @@ impl Flow {
             None => Piece::End(Box::new(bill)),
             Some(trouble) => Piece::Broken(trouble, Box::new(bill)),
         }
+    }
+
+    /// Ends the call now, and not when its bill is settled: upstream stops making what nobody wants.
+    fn hang_up(&mut self) {
+        self.body = Box::pin(futures::stream::empty());
     }
 
     /// The client is gone: go on reading for a while, for the usage figures, then settle.
@@ -283,6 +303,7 @@ impl Flow {
                 matches!(select(reading, relay.clock().sleep(limit)).await, Either::Left((true, _)))
             }
         };
+        self.hang_up();
         let now = relay.clock().now();
         let usage = self.tab.bill(&self.source.seen(), &self.flight);
         let usage = Usage { partial: usage.partial || !whole, ..usage };

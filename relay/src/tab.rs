@@ -233,7 +233,8 @@ impl Tab {
 
     /// What a call may have used of which nothing is known but that it was sent.
     pub fn guess(&self) -> Usage {
-        Usage { estimated: true, partial: true, ..Usage::default() }.with(Bucket::Input, u64::from(self.tokens_in))
+        Usage { estimated: true, partial: true, ..Usage::default() }
+            .with(Bucket::Input, u64::from(self.tokens_in))
     }
 
     /// Charges the lines and gives the rest back. Once.
@@ -246,7 +247,8 @@ impl Tab {
         let op = self.closing(why);
         let (relay, account) = (self.relay.clone(), std::mem::take(&mut self.account));
         let settling = async move { relay.books().post(&account, op, now).await };
-        let posted = Persist::new(&self.relay, settling, |_, posted| Box::pin(async move { settled(posted) })).await?;
+        let posted =
+            Persist::new(&self.relay, settling, |_, posted| Box::pin(async move { settled(posted) })).await?;
         self.balance = posted.balance;
         Ok(cost)
     }

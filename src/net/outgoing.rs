@@ -92,6 +92,14 @@ struct Arriving {
     lease: Option<Lease>,
 }
 
+impl Arriving {
+    fn over(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+    }
+}
+
 impl Stream for Arriving {
     type Item = Result<Bytes, Fault>;
 
@@ -101,7 +109,7 @@ impl Stream for Arriving {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => {
                         if self.body.is_end_stream() {
-                            self.lease.take().map(Lease::give_back);
+                            self.over();
                         }
                         Poll::Ready(Some(Ok(data)))
                     }
@@ -112,7 +120,7 @@ impl Stream for Arriving {
                     Poll::Ready(Some(Err(Fault::Cut(told(&error)))))
                 }
                 None => {
-                    self.lease.take().map(Lease::give_back);
+                    self.over();
                     Poll::Ready(None)
                 }
             };

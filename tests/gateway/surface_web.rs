@@ -58,7 +58,7 @@ fn only_listed_pages_may_read_answers() {
     assert_eq!(preflight.told("access-control-allow-origin"), good);
     assert!(preflight.told("access-control-allow-methods").contains("POST"));
     let allowed = preflight.told("access-control-allow-headers");
-    for name in ["authorization", "content-type", "x-weir-policy", "x-weir-trailer", "idempotency-key"] {
+    for name in ["authorization", "content-type", "x-weir-policy", "x-weir-trailer"] {
         assert!(allowed.contains(name), "{name} may not be sent");
     }
 

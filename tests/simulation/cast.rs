@@ -77,8 +77,10 @@ impl Cast {
         let mut luck = Luck::seeded(seed ^ 0x5157_0000);
         let hedging = luck.chance(0.35);
         let storm = Duration::from_secs(luck.between(60, 400));
-        let providers: Vec<Provider> =
-            NAMES[..luck.between(2, 5) as usize].iter().map(|name| provider(name, storm, &mut luck)).collect();
+        let providers: Vec<Provider> = NAMES[..luck.between(2, 5) as usize]
+            .iter()
+            .map(|name| provider(name, storm, &mut luck))
+            .collect();
         let scenario = Scenario { name: format!("seed {seed}"), seed, providers };
         let mut pieces = Pieces::of(scenario);
         tune(&mut pieces.config, hedging, &mut luck);
@@ -91,7 +93,10 @@ impl Cast {
                 provider.domain = Some("shared".into());
             }
         }
-        pieces.books = Books { slow: if luck.chance(0.6) { luck.chance(0.5).into() } else { None }, sync: luck.millis(1, 20) };
+        pieces.books = Books {
+            slow: if luck.chance(0.6) { luck.chance(0.5).into() } else { None },
+            sync: luck.millis(1, 20),
+        };
         let errands = errands(&pieces, storm, hedging, &mut luck);
         let mut moment = |share| luck.chance(share).then(|| luck.millis(1_000, storm.as_millis() as u64));
         let outage = moment(0.12);
@@ -236,8 +241,12 @@ fn rule(provider: &Provider, end: u64, luck: &mut Luck) -> Rule {
 }
 
 fn errands(pieces: &Pieces, storm: Duration, hedging: bool, luck: &mut Luck) -> Vec<Errand> {
-    let models: Vec<String> =
-        pieces.scenario.providers.iter().flat_map(|p| p.models.iter().map(|m| format!("{}/{}", p.name, m.name))).collect();
+    let models: Vec<String> = pieces
+        .scenario
+        .providers
+        .iter()
+        .flat_map(|p| p.models.iter().map(|m| format!("{}/{}", p.name, m.name)))
+        .collect();
     // Hedging needs evidence of a tail first.
     let count = if hedging { luck.between(40, 90) } else { luck.between(10, 40) };
     let mut out: Vec<Errand> = (0..count)

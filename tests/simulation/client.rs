@@ -138,10 +138,12 @@ async fn visit(relay: &Arc<Relay>, world: &World, ask: Ask, errand: &Errand, dia
             return note(&|h| {
                 h.serve(&served);
                 match &content {
-                    Content::Raw(bytes) => h.whole(&serde_json::from_slice(bytes).expect("a whole answer is JSON")),
+                    Content::Raw(bytes) => {
+                        h.whole(&serde_json::from_slice(bytes).expect("a whole answer is JSON"))
+                    }
                     Content::Events(events) => events.iter().for_each(|e| h.event(e)),
                 }
-                h.end = End::Whole(Box::new(bill.clone()));
+                h.end = End::Whole(bill.clone());
             });
         }
         Ok(Answer::Stream { served, speech }) => {
@@ -204,7 +206,8 @@ impl Heard {
                 self.end_marks += 1;
                 continue;
             }
-            let chunk: Value = serde_json::from_str(data).unwrap_or_else(|e| panic!("half a frame ({e}): {data}"));
+            let chunk: Value =
+                serde_json::from_str(data).unwrap_or_else(|e| panic!("half a frame ({e}): {data}"));
             self.models.extend(chunk["model"].as_str().map(str::to_owned));
             self.choice(&chunk["choices"][0], "delta");
         }

@@ -162,7 +162,11 @@ impl Stage {
     }
 
     pub fn grant(&self, account: &str, amount: Pico) {
-        let op = billing::Op::Grant { id: format!("grant-{account}-{}", self.world.roll()), amount, reason: "a story".into() };
+        let op = billing::Op::Grant {
+            id: format!("grant-{account}-{}", self.world.roll()),
+            amount,
+            reason: "a story".into(),
+        };
         self.world
             .run(async {
                 let posted = self.books.post(account, op, self.world.now()).await.unwrap();
@@ -187,11 +191,18 @@ impl Stage {
     }
 }
 
-fn start(pieces: &Pieces, world: &World, wire: &Arc<Wire>, vault: &Arc<Vault>, crew: &Arc<Crew>) -> Arc<Relay> {
+fn start(
+    pieces: &Pieces,
+    world: &World,
+    wire: &Arc<Wire>,
+    vault: &Arc<Vault>,
+    crew: &Arc<Crew>,
+) -> Arc<Relay> {
     let registry = Arc::new(Registry::default());
     let secret = |name: &str| Some(name.to_owned());
     let fleet = Fleet::build(&pieces.config, &pieces.catalogue(), &secret, &registry, None).unwrap();
-    let relay = Relay::new(wire.clone(), Arc::new(world.clone()), vault.clone(), crew.clone(), registry, fleet);
+    let relay =
+        Relay::new(wire.clone(), Arc::new(world.clone()), vault.clone(), crew.clone(), registry, fleet);
     wire.watch(&relay);
     relay
 }

@@ -6,8 +6,8 @@ use crate::stage::{Stage, Tariff};
 use crate::wire::Flown;
 use billing::Entry;
 use lab::{Scenario, Seen};
-use relay::config::Bounds;
 use relay::ProviderInfo;
+use relay::config::Bounds;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use vocab::{Duration, Instant};
@@ -126,7 +126,10 @@ fn ask_everyone(stage: &Stage, when: &str, times: u32, diaries: &mut Vec<Diary>)
         for provider in &stage.pieces.scenario.providers {
             for model in &provider.models {
                 let id = format!("{when}-{round}-{}", model.name);
-                let errand = Errand { stream: round % 2 == 0, ..Errand::plain(id, &format!("{}/{}", provider.name, model.name)) };
+                let errand = Errand {
+                    stream: round % 2 == 0,
+                    ..Errand::plain(id, &format!("{}/{}", provider.name, model.name))
+                };
                 diaries.push(client::send(stage, errand));
             }
         }
@@ -149,7 +152,11 @@ impl Record {
         }
         for (account, entries) in &self.books {
             for entry in entries {
-                let _ = writeln!(out, "{account} {} {:?} {} {} {}", entry.seq, entry.kind, entry.op_id, entry.amount, entry.detail);
+                let _ = writeln!(
+                    out,
+                    "{account} {} {:?} {} {} {}",
+                    entry.seq, entry.kind, entry.op_id, entry.amount, entry.detail
+                );
             }
         }
         out

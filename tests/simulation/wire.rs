@@ -69,7 +69,8 @@ const LEASE: Duration = Duration::from_secs(30);
 
 impl Wire {
     pub fn new(world: &World, net: &Net, scenario: &Scenario) -> Self {
-        let of = |p: &lab::Provider| p.models.iter().map(|m| (p.name.clone(), m.name.clone())).collect::<Vec<_>>();
+        let of =
+            |p: &lab::Provider| p.models.iter().map(|m| (p.name.clone(), m.name.clone())).collect::<Vec<_>>();
         Self {
             world: world.clone(),
             net: net.clone(),
@@ -127,7 +128,10 @@ impl Wire {
             droned.fetch_add(frame.len(), Ordering::Relaxed);
             Ok(frame)
         });
-        let headers = http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"))]);
+        let headers = http::HeaderMap::from_iter([(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static("text/event-stream"),
+        )]);
         Reply { status: 200, headers, body: Box::pin(body) }
     }
 
@@ -138,7 +142,8 @@ impl Wire {
         let named = |model: &str| path.contains(model) || body.contains(&format!("\"model\":\"{model}\""));
         let model = self.models.iter().find(|(p, m)| *p == provider && named(m)).map(|(_, m)| m.clone());
         let model = model.unwrap_or_else(|| panic!("a call to no model of the scenario: {path}"));
-        let request = body.split("<<").nth(1).and_then(|rest| rest.split(">>").next()).unwrap_or_default().to_owned();
+        let request =
+            body.split("<<").nth(1).and_then(|rest| rest.split(">>").next()).unwrap_or_default().to_owned();
         let key = ["authorization", "x-api-key", "x-goog-api-key"]
             .iter()
             .find_map(|name| call.headers.get(*name).and_then(|v| v.to_str().ok()))
@@ -148,9 +153,12 @@ impl Wire {
         let now = self.world.now();
         let mut log = self.log.lock().unwrap();
         let here = |f: &&Flown| (&f.provider, &f.model, f.process) == (&provider, &model, self.process);
-        let probes: Vec<&Flown> = log.flown.iter().filter(here).filter(|f| f.state != State::Closed).collect();
+        let probes: Vec<&Flown> =
+            log.flown.iter().filter(here).filter(|f| f.state != State::Closed).collect();
         // A probe that outlived its lease may have opened the breaker anew: whoever probed then belongs to the break before.
-        let stale = |f: &Flown| probes.iter().any(|p| p.order < f.order && p.ended.is_some_and(|(at, _)| at >= f.started));
+        let stale = |f: &Flown| {
+            probes.iter().any(|p| p.order < f.order && p.ended.is_some_and(|(at, _)| at >= f.started))
+        };
         let probing = |f: &&&Flown| f.ended.is_none() && now.since(f.started) < LEASE && !stale(f);
         let other_probes = probes.iter().filter(probing).count();
         log.order += 1;
@@ -179,7 +187,10 @@ impl Wire {
     fn state(&self, provider: &str, model: &str) -> State {
         let relay = self.relay.get().and_then(Weak::upgrade).expect("a relay makes its calls while it lives");
         let providers = relay.providers();
-        let found = providers.iter().find(|p| p.name == provider).and_then(|p| p.models.iter().find(|m| m.model == model));
+        let found = providers
+            .iter()
+            .find(|p| p.name == provider)
+            .and_then(|p| p.models.iter().find(|m| m.model == model));
         found.expect("the relay knows whom it asks").state
     }
 }

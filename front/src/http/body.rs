@@ -41,7 +41,7 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
-            Self::Stream(speaking) => speaking.poll_bytes(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+            Self::Stream(speaking) => speaking.poll_frame(cx).map(|frame| frame.map(Ok)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The record, as callers are shown it.
 
+use crate::report;
 use billing::{BadEntry, Balance, Credits, Entry, Summary, hex};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub fn usage(entry: &Entry, credits: &Credits) -> Value {
         "at": entry.time.rfc3339(),
         "kind": entry.kind,
         "cost_usd": entry.amount,
-        "credits": credits.used(entry.amount),
+        "credits": report::used(credits, entry.amount),
         "estimated": detail.get("estimated").cloned().unwrap_or(Value::Bool(false)),
         "lines": detail.get("lines").cloned().unwrap_or_else(|| Value::Array(vec![])),
     })
@@ -53,8 +54,9 @@ pub fn balance(account: &str, balance: &Balance, credits: &Credits) -> Value {
         "held_usd": balance.held,
         "granted_usd": balance.granted,
         "spent_usd": balance.settled,
-        "balance_credits": credits.worth(balance.balance()),
-        "available_credits": credits.worth(balance.available()),
+        "spent_credits": report::used(credits, balance.settled),
+        "balance_credits": report::worth(credits, balance.balance()),
+        "available_credits": report::worth(credits, balance.available()),
     })
 }
 

@@ -1,10 +1,11 @@
 //! The headers of answers.
 
 use crate::refusal::Refusal;
+use crate::report;
 use billing::Credits;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    STRICT_TRANSPORT_SECURITY, TE, TRAILER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use relay::{Advice, Bill, Served};
@@ -28,9 +29,19 @@ const ADVISOR_QUALITY_DELTA: HeaderName = HeaderName::from_static("x-advisor-qua
 const ADVISOR_LATENCY_DELTA_MS: HeaderName = HeaderName::from_static("x-advisor-latency-delta-ms");
 const ADVISOR_CONFIDENCE: HeaderName = HeaderName::from_static("x-advisor-confidence");
 const ADVISOR_REASON: HeaderName = HeaderName::from_static("x-advisor-reason");
+const COST_MAX_USD: HeaderName = HeaderName::from_static("x-cost-max-usd");
+/// Only in trailers: the code of what cut the stream.
+const WEIR_ERROR: HeaderName = HeaderName::from_static("x-weir-error");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// All that the trailers of a stream may hold.
+const TRAILERS: HeaderValue = HeaderValue::from_static(
+    "x-tokens-in, x-tokens-out, x-cost-usd, x-credits-used, x-credits-balance, x-route-attempts, x-advisor-model, \
+     x-advisor-savings-usd, x-advisor-savings-pct, x-advisor-quality-delta, x-advisor-latency-delta-ms, \
+     x-advisor-confidence, x-advisor-reason, x-weir-error",
+);
 
 /// What fits an answer with all of ours: the map is made once and never grows.
 pub const ROOM: usize = 40;
@@ -86,32 +97,58 @@ pub fn page(out: &mut HeaderMap) {
 }
 
 /// Who served: known when a stream begins.
-fn served(out: &mut HeaderMap, served: &Served, attempts: u32) {
+fn served(out: &mut HeaderMap, served: &Served) {
     out.insert(PROVIDER, value(&served.provider));
     out.insert(MODEL, value(&served.model));
     out.insert(ROUTE_REASON, value(&served.reason));
     out.insert(ROUTE_DECISION, value(&served.decision));
-    out.insert(ROUTE_ATTEMPTS, HeaderValue::from(attempts));
 }
 
-/// Of a stream: what is known when it begins. The rest is in its final event.
-pub fn stream(out: &mut HeaderMap, who: &Served, credits: &Credits) {
+/// Whether a client reads trailers (RFC 9110, 10.1.4).
+pub fn takes_trailers(asked: &HeaderMap) -> bool {
+    let listed = asked.get_all(TE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
+    listed.map(str::trim).any(|coding| coding.eq_ignore_ascii_case("trailers"))
+}
+
+/// Of a stream: what is known when it begins. The rest is in its final event, and in its trailers.
+pub fn stream(out: &mut HeaderMap, who: &Served, credits: &Credits, trailers: bool) {
     out.insert(CONTENT_TYPE, EVENTS);
     // Reverse proxies hold streams back otherwise.
     out.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    served(out, who, who.attempts);
+    if trailers {
+        out.insert(TRAILER, TRAILERS);
+    }
+    served(out, who);
+    out.insert(ROUTE_ATTEMPTS, HeaderValue::from(who.attempts));
+    out.insert(COST_MAX_USD, made(who.cost_max.to_string()));
     balance(out, who.balance.available(), credits);
 }
 
 /// Of a whole answer: all of it.
-pub fn whole(out: &mut HeaderMap, who: &Served, bill: &Bill, credits: &Credits) {
+pub fn whole(out: &mut HeaderMap, who: &Served, sum: &Bill, credits: &Credits) {
     out.insert(CONTENT_TYPE, JSON);
+    served(out, who);
+    bill(out, who, sum, credits);
+}
+
+/// After a stream: what it came to, and why it was cut, where it was.
+pub fn trailers(who: &Served, sum: &Bill, credits: &Credits, error: Option<&str>) -> HeaderMap {
+    let mut out = HeaderMap::with_capacity(16);
+    bill(&mut out, who, sum, credits);
+    if let Some(code) = error {
+        out.insert(WEIR_ERROR, value(code));
+    }
+    out
+}
+
+/// What an answer came to.
+fn bill(out: &mut HeaderMap, who: &Served, bill: &Bill, credits: &Credits) {
     let attempts = u32::try_from(bill.attempts.len()).unwrap_or(u32::MAX).max(who.attempts);
-    served(out, who, attempts);
+    out.insert(ROUTE_ATTEMPTS, HeaderValue::from(attempts));
     out.insert(TOKENS_IN, number(bill.usage.tokens_in()));
     out.insert(TOKENS_OUT, number(bill.usage.tokens_out()));
     out.insert(COST_USD, made(bill.cost.to_string()));
-    if let Some(used) = credits.used(bill.cost) {
+    if let Some(used) = report::used(credits, bill.cost) {
         out.insert(CREDITS_USED, made(used.to_string()));
     }
     balance(out, bill.balance.available(), credits);
@@ -121,7 +158,7 @@ pub fn whole(out: &mut HeaderMap, who: &Served, bill: &Bill, credits: &Credits) 
 }
 
 fn balance(out: &mut HeaderMap, available: vocab::Pico, credits: &Credits) {
-    if let Some(worth) = credits.worth(available) {
+    if let Some(worth) = report::worth(credits, available) {
         out.insert(CREDITS_BALANCE, made(worth.to_string()));
     }
 }

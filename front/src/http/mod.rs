@@ -1,10 +1,14 @@
 //! From an HTTP request to an HTTP response.
 
+mod asks;
 mod body;
+mod books;
 mod cors;
 mod entry;
 mod heads;
+mod offers;
 mod pages;
+mod query;
 mod read;
 mod routes;
 mod serve;

@@ -1,5 +1,6 @@
 //! A stream on its way out: pieces in, frames of the client's protocol out.
 
+use super::heads;
 use crate::openai::{self, Chunks};
 use crate::refusal::Refusal;
 use crate::report;
@@ -7,6 +8,8 @@ use crate::si::{self, Frames};
 use billing::Credits;
 use bytes::Bytes;
 use futures::Stream;
+use http::HeaderMap;
+use http_body::Frame;
 use relay::{Bill, Piece, Served, Trouble};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,33 +23,59 @@ pub enum Tongue {
     Si(Frames),
 }
 
+/// The pieces of an answer.
+pub type Speech = Box<dyn Stream<Item = Piece> + Send + Unpin>;
+
 /// The body of a stream. Dropping it is the client leaving: the relay settles by itself.
 pub struct Speaking {
     /// None once it is over.
-    speech: Option<Box<dyn Stream<Item = Piece> + Send + Unpin>>,
+    speech: Option<Speech>,
     tongue: Tongue,
     request_id: String,
     served: Served,
     credits: Credits,
+    trailers: Trailers,
+}
+
+/// What comes after the last byte.
+enum Trailers {
+    Unwanted,
+    Wanted,
+    Ready(Box<HeaderMap>),
 }
 
 impl Speaking {
     pub fn new(
-        speech: impl Stream<Item = Piece> + Send + Unpin + 'static,
+        speech: Speech,
         tongue: Tongue,
         request_id: String,
         served: Served,
         credits: Credits,
+        trailers: bool,
     ) -> Self {
-        Self { speech: Some(Box::new(speech)), tongue, request_id, served, credits }
+        let trailers = if trailers { Trailers::Wanted } else { Trailers::Unwanted };
+        Self { speech: Some(speech), tongue, request_id, served, credits, trailers }
     }
 
     pub const fn is_over(&self) -> bool {
-        self.speech.is_none()
+        self.speech.is_none() && !matches!(self.trailers, Trailers::Ready(_))
+    }
+
+    /// Bytes, and at the end trailers, where the client wanted them.
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        match self.poll_bytes(cx) {
+            Poll::Ready(None) => {
+                Poll::Ready(match std::mem::replace(&mut self.trailers, Trailers::Unwanted) {
+                    Trailers::Ready(trailers) => Some(Frame::trailers(*trailers)),
+                    Trailers::Wanted | Trailers::Unwanted => None,
+                })
+            }
+            other => other.map(|bytes| bytes.map(Frame::data)),
+        }
     }
 
     /// Everything that is ready. Bytes that are alone pass uncopied.
-    pub fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut alone: Option<Bytes> = None;
         let mut joined: Vec<u8> = Vec::new();
         while let Some(speech) = &mut self.speech {
@@ -70,7 +99,7 @@ impl Speaking {
         match alone {
             Some(bytes) if !bytes.is_empty() => Poll::Ready(Some(bytes)),
             _ if !joined.is_empty() => Poll::Ready(Some(joined.into())),
-            _ if self.is_over() => Poll::Ready(None),
+            _ if self.speech.is_none() => Poll::Ready(None),
             _ => Poll::Pending,
         }
     }
@@ -87,6 +116,7 @@ impl Speaking {
                 if !matches!(self.tongue, Tongue::Openai { trailer: false, .. }) {
                     si::weir(out, &self.request_id, &self.served, &bill, &self.credits);
                 }
+                self.close(&bill, None);
                 self.log("ok", &bill);
             }
             Some(Piece::Broken(trouble, bill)) => {
@@ -114,8 +144,16 @@ impl Speaking {
         }
     }
 
-    fn cut(&self, trouble: &Trouble, bill: &Bill, out: &mut Vec<u8>) {
+    fn close(&mut self, bill: &Bill, error: Option<&str>) {
+        if matches!(self.trailers, Trailers::Wanted) {
+            let trailers = heads::trailers(&self.served, bill, &self.credits, error);
+            self.trailers = Trailers::Ready(Box::new(trailers));
+        }
+    }
+
+    fn cut(&mut self, trouble: &Trouble, bill: &Bill, out: &mut Vec<u8>) {
         let refusal = Refusal::from(trouble);
+        self.close(bill, Some(&refusal.code));
         match &self.tongue {
             Tongue::Openai { trailer, .. } => {
                 let weir = trailer.then(|| {

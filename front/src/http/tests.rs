@@ -25,6 +25,7 @@ fn served() -> Served {
         attempts: 1,
         upstream: Duration::from_millis(431),
         balance: Balance { granted: Pico::from_usd(10), settled: Pico::ZERO, held: Pico::from_usd(1) },
+        cost_max: Pico(3_000_000_000),
         fake: false,
     }
 }
@@ -46,7 +47,7 @@ fn bill(advice: bool) -> Bill {
             model: "a/b".into(),
             savings_usd: Pico(31_000_000),
             savings_pct: 73,
-            quality_delta: -0.04,
+            quality_delta: -0.040_000_000_3,
             latency_delta_ms: -120,
             confidence: 0.8,
             reason: "quality counts — more".into(),
@@ -56,24 +57,34 @@ fn bill(advice: bool) -> Bill {
 }
 
 /// The frames of a body, one string each.
-fn frames(mut body: Body) -> Vec<String> {
-    let mut all = vec![];
-    while let Some(frame) = block_on(poll_fn(|cx| http_body::Body::poll_frame(Pin::new(&mut body), cx))) {
-        all.push(String::from_utf8(frame.unwrap().into_data().unwrap().to_vec()).unwrap());
-    }
-    assert!(http_body::Body::is_end_stream(&body));
+fn frames(body: Body) -> Vec<String> {
+    let (all, trailers) = read(body);
+    assert!(trailers.is_none(), "nobody wanted them");
     all
 }
 
+/// The same, and its trailers.
+fn read(mut body: Body) -> (Vec<String>, Option<HeaderMap>) {
+    let (mut all, mut trailers) = (vec![], None);
+    while let Some(frame) = block_on(poll_fn(|cx| http_body::Body::poll_frame(Pin::new(&mut body), cx))) {
+        assert!(trailers.is_none(), "nothing comes after the trailers");
+        match frame.unwrap().into_data() {
+            Ok(bytes) => all.push(String::from_utf8(bytes.to_vec()).unwrap()),
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+    }
+    assert!(http_body::Body::is_end_stream(&body));
+    (all, trailers)
+}
+
 fn speaking(pieces: Vec<Piece>, tongue: Tongue) -> Vec<String> {
-    let speech = stream::iter(pieces);
-    frames(Body::Stream(Box::new(Speaking::new(
-        speech,
-        tongue,
-        "req-1".into(),
-        served(),
-        Credits::default(),
-    ))))
+    frames(body(pieces, tongue, false))
+}
+
+fn body(pieces: Vec<Piece>, tongue: Tongue, trailers: bool) -> Body {
+    let speech = Box::new(stream::iter(pieces));
+    let speaking = Speaking::new(speech, tongue, "req-1".into(), served(), Credits::default(), trailers);
+    Body::Stream(Box::new(speaking))
 }
 
 fn openai(trailer: bool) -> Tongue {
@@ -93,8 +104,9 @@ fn ready_bytes_are_joined_and_lone_bytes_are_not_copied() {
         vec![Piece::Bytes(bytes.clone()), Piece::Bytes(bytes.clone()), Piece::End(Box::new(bill(false)))];
     assert_eq!(speaking(many, openai(false)), ["data: x\n\ndata: x\n\n"]);
     let speech = stream::iter(vec![Piece::Bytes(bytes.clone())]).chain_pending();
-    let mut speaking = Speaking::new(speech, openai(false), "r".into(), served(), Credits::default());
-    let out = block_on(poll_fn(|cx| speaking.poll_bytes(cx))).unwrap();
+    let mut speaking =
+        Speaking::new(Box::new(speech), openai(false), "r".into(), served(), Credits::default(), false);
+    let out = block_on(poll_fn(|cx| speaking.poll_frame(cx))).unwrap().into_data().unwrap();
     assert_eq!(out.as_ptr(), bytes.as_ptr());
 }
 
@@ -159,6 +171,71 @@ fn a_cut_stream_never_looks_whole() {
     );
     let lost = speaking(vec![], openai(false)).concat();
     assert!(lost.contains("stream_broken"), "a stream that just stops is cut too");
+}
+
+#[test]
+fn trailers_carry_the_bill_and_why_a_stream_was_cut() {
+    let end = || vec![Piece::Event(Event::End), Piece::End(Box::new(bill(true)))];
+    let cut = Trouble::Broken { fault: "cut".into(), message: "gone".into() };
+    let broken = || vec![Piece::Broken(cut.clone(), Box::new(bill(false)))];
+    let mut head = HeaderMap::new();
+    heads::stream(&mut head, &served(), &Credits::default(), true);
+    let announced: Vec<&str> = head["trailer"].to_str().unwrap().split(", ").collect();
+    for (pieces, tongue, error) in [
+        (end(), openai(false), None),
+        (end(), Tongue::Si(Frames::default()), None),
+        (broken(), openai(false), Some("stream_broken")),
+        (broken(), Tongue::Si(Frames::default()), Some("stream_broken")),
+        (vec![], openai(false), Some("stream_broken")),
+    ] {
+        let lost = pieces.is_empty();
+        let (text, trailers) = read(body(pieces, tongue, true));
+        assert_eq!(text.len(), 1);
+        let trailers = trailers.unwrap();
+        assert_eq!(trailers.get("x-weir-error").map(|v| v.to_str().unwrap()), error);
+        assert_eq!(trailers.contains_key("x-advisor-model"), error.is_none());
+        assert_eq!(trailers["x-cost-usd"], if lost { "0.000000000" } else { "0.000042500" });
+        for name in ["x-tokens-in", "x-tokens-out", "x-credits-used", "x-credits-balance", "x-route-attempts"]
+        {
+            assert!(trailers.contains_key(name), "{name}");
+        }
+        for name in trailers.keys() {
+            assert!(announced.contains(&name.as_str()), "{name} is not announced");
+        }
+    }
+    let asked = |te: &[&'static str]| {
+        let headers = te.iter().map(|v| (http::header::TE, HeaderValue::from_static(v))).collect();
+        heads::takes_trailers(&headers)
+    };
+    assert!(asked(&["trailers"]) && asked(&["gzip;q=0.5, Trailers"]) && asked(&["gzip", "trailers"]));
+    assert!(!asked(&[]) && !asked(&["gzip"]) && !asked(&["trailers-not"]));
+}
+
+#[test]
+fn credits_are_marked_up_dollars_are_not() {
+    let money = Credits { usd_per_credit: "0.01".parse().unwrap(), markup: "1.2".parse().unwrap() };
+    let mut headers = HeaderMap::new();
+    heads::whole(&mut headers, &served(), &bill(false), &money);
+    assert_eq!(
+        (&headers["x-cost-usd"], &headers["x-credits-used"]),
+        (&"0.000042500".parse().unwrap(), &"0.0051".parse().unwrap())
+    );
+    assert_eq!(headers["x-credits-balance"], "1199.9949", "with what was used it is all that was granted");
+    let mut out = vec![b'{'];
+    crate::report::fields(&mut out, &served(), &bill(true), &money);
+    out.push(b'}');
+    let told: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(told["cost"]["usd"], "0.000042500");
+    assert_eq!(
+        (&told["cost"]["credits"], &told["cost"]["balance_credits"]),
+        (&"0.0051".into(), &"1199.9949".into())
+    );
+    assert_eq!(told["advice"]["quality_delta"].to_string(), "-0.04");
+    let balance = super::entry::balance("a", &bill(false).balance, &money);
+    assert_eq!(
+        (&balance["spent_credits"], &balance["balance_credits"]),
+        (&"0.0051".into(), &"1199.9949".into())
+    );
 }
 
 #[test]

@@ -1,17 +1,16 @@
-//! One pass over a JSON text without building anything of it.
+//! Requests are JSON, read by `serde_json` in one pass that builds nothing.
 //!
-//! A caller's body is looked through once, in place: strings without escapes are borrowed, values nobody asks for
-//! are only checked. It accepts exactly what `serde_json` accepts as a value (a property test keeps that), with the
-//! same bound on nesting and on numbers, because what is passed on must be what the upstream reads. It exists beside
-//! `serde_json` for what that cannot give at this price: byte spans of values, duplicate keys, and the same strictness
-//! in the parts that are skipped.
+//! [`Read`] is `serde`'s visitor with two things added: an object refuses a key that is there twice, because two
+//! readers of one body must not read two different things, and a fault knows the path of its field. Values that
+//! nobody asks for are read like any others ([`Skip`]), so what is let through is JSON by the same rules: bounds on
+//! numbers and nesting, no halves of surrogate pairs.
 
-mod scan;
-mod seen;
+mod plain;
+mod read;
 #[cfg(test)]
 mod tests;
 mod wrong;
 
-pub use scan::{Kind, Scan, Text, mismatch};
-pub use seen::Seen;
+pub use plain::{AnyObject, Bool, Each, Maybe, OneOf, Real, Skip, Text, Whole, filled, length, owned};
+pub use read::{Array, Found, Object, Read, check, read, text};
 pub use wrong::{Wrong, shortened};

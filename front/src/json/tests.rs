@@ -1,14 +1,10 @@
-use super::{Kind, Scan};
+use super::{Found, Object, Read, Skip, Text, Wrong, check, owned, read, text};
 use proptest::prelude::*;
+use serde::de::MapAccess;
 use serde_json::Value;
 
 fn accepts(body: &[u8]) -> bool {
-    let read = || {
-        let mut scan = Scan::new(body)?;
-        scan.skip()?;
-        scan.end()
-    };
-    read().is_ok()
+    check(body).is_ok()
 }
 
 /// Exactly what `serde_json` accepts, no more and no less.
@@ -111,7 +107,6 @@ fn nesting_ends_where_serde_jsons_does() {
     }
 }
 
-/// A special byte at every place of strings of every length: the strides of the string scan have no blind spot.
 #[test]
 fn no_byte_of_a_string_is_skipped() {
     for length in 0..200 {
@@ -127,34 +122,62 @@ fn no_byte_of_a_string_is_skipped() {
     }
 }
 
-#[test]
-fn spans_and_texts_are_exact() {
-    let body = br#" { "a\u0062" : [1, "x\n"] , "c":"plain" } "#;
-    let mut scan = Scan::new(body).unwrap();
-    let mut found = vec![];
-    scan.object(|scan, key| {
-        if scan.kind()? == Kind::Text {
-            found.push((key.to_string(), scan.text()?.said().into_owned()));
-        } else {
-            let span = scan.skip()?;
-            found.push((key.to_string(), scan.slice(span).to_owned()));
+/// Keys and values, the texts as they are meant and others as they are written.
+struct Told;
+
+impl<'de> Read<'de> for Told {
+    type Out = Vec<(String, String)>;
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<Self::Out, Wrong> {
+        let mut all = vec![];
+        while let Some(key) = object.key(&["ab", "c"])? {
+            let value = match key {
+                "c" => object.value(Text(owned))?,
+                _ => object.written(Skip)?.0.to_owned(),
+            };
+            all.push((object.name().to_owned(), value));
         }
-        Ok(())
-    })
-    .unwrap();
-    assert_eq!(found, [("ab".into(), "[1, \"x\\n\"]".into()), ("c".into(), "plain".to_owned())]);
+        Ok(all)
+    }
+}
+
+fn told(body: &str) -> Result<Vec<(String, String)>, String> {
+    let told = text(body.as_bytes()).and_then(|text| read(text, Told));
+    told.map_err(|wrong| wrong.told(body.as_bytes()).message)
+}
+
+#[test]
+fn keys_texts_and_written_values_are_exact() {
+    let found = told(r#" { "a\u0062" : [1, "x\n"] , "c":"pl\u0061in", "d":{} } "#).unwrap();
+    let pairs = [("ab", r#"[1, "x\n"]"#), ("c", "plain"), ("d", "{}")];
+    assert_eq!(found, pairs.map(|(k, v)| (k.to_owned(), v.to_owned())));
 }
 
 #[test]
 fn faults_say_where() {
-    for (body, line, column) in [("{\n  \"a\": x\n}", 2, 8), ("", 1, 1), ("{\"é\": 01}", 1, 8)] {
-        let mut scan = Scan::new(body.as_bytes()).unwrap();
-        let wrong = scan.skip().and_then(|_| scan.end()).unwrap_err().told(body.as_bytes());
-        assert!(
-            wrong.message.contains(&format!("line {line}, column {column}:")),
-            "{body}: {}",
-            wrong.message
-        );
+    for (body, says) in [
+        ("{\n  \"a\": x\n}", "line 2, column 8: expected value"),
+        ("", "line 1, column 0: EOF"),
+        ("{\"a\": 01}", "line 1, column 8: invalid number"),
+        ("{\"c\": 5}", "c: expected a string, got a number"),
+        ("{\"c\": \"\", \"\\u0063\": \"\"}", "c: the field is there twice"),
+        ("{\"x\": 1, \"x\": 1}", "x: the field is there twice"),
+        ("{\"ab\": [1, \"\\ud800\"]}", "line 1, column 19: unexpected end of hex escape"),
+        ("[]", "expected an object, got an array"),
+    ] {
+        let said = told(body).unwrap_err();
+        assert!(said.contains(says), "{body}: {said}");
+    }
+    let bytes = check(b"{\n\"a\":\"\xff\"}").unwrap_err().message;
+    assert!(bytes.contains("line 2, column 6: the bytes here are not UTF-8"), "{bytes}");
+    assert!(check("\u{feff}{}".as_bytes()).unwrap_err().message.contains("byte order mark"));
+    assert_eq!(Found::Real(0.5).instead_of("a string"), Wrong::field("expected a string, got a number"));
+}
+
+#[test]
+fn a_skipped_value_tells_its_length() {
+    for (value, length) in [(r#""abc""#, 5), ("[]", 2), ("{}", 2), (r#"["a","b"]"#, 9), (r#"{"a":"b"}"#, 9)] {
+        assert_eq!(read(value, Skip), Ok(length), "{value}");
     }
 }
 

@@ -1,6 +1,9 @@
-//! What is wrong with a JSON text: where, and what would be right.
+//! What is wrong with a body: where, and what would be right.
 
+use super::plain::{Skip, listed};
+use super::read::{read, text};
 use relay::BadInput;
+use std::fmt::Display;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -8,31 +11,43 @@ enum Step {
     Item(usize),
 }
 
-/// A fault in a body. It is not JSON (then it has a line and a column), or a field is not what it must be (then it
-/// has a path). Boxed, because the way without faults is the one that must be fast.
+/// A fault in a body. It is not JSON, or a field is not what it must be. Boxed, because the way without faults is the
+/// one that must be fast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong(Box<Inner>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Inner {
-    /// Byte offset, for faults of syntax.
-    at: Option<usize>,
     message: String,
+    /// It is not JSON; then the message ends in ` at line 1 column 2`, as `serde_json` says it.
+    syntax: bool,
     /// Innermost first: it grows while the fault travels up.
     path: Vec<Step>,
 }
 
 impl Wrong {
-    /// Not JSON at this byte.
+    /// Not JSON, in `serde_json`'s words.
     #[cold]
-    pub fn syntax(at: usize, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { at: Some(at), message: message.into(), path: vec![] }))
+    pub fn syntax(error: impl Display) -> Self {
+        Self(Box::new(Inner { message: error.to_string(), syntax: true, path: vec![] }))
     }
 
     /// JSON, but not what the field takes.
     #[cold]
     pub fn field(message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { at: None, message: message.into(), path: vec![] }))
+        Self(Box::new(Inner { message: message.into(), syntax: false, path: vec![] }))
+    }
+
+    /// A field that must be there is not.
+    #[cold]
+    pub fn missing(key: &str) -> Self {
+        Self::field("the field is missing").in_key(key)
+    }
+
+    /// The same, of a field with these values.
+    #[cold]
+    pub fn missing_one_of(key: &str, allowed: &[&str]) -> Self {
+        Self::field(format!("the field is missing; allowed: {}", listed(allowed))).in_key(key)
     }
 
     #[cold]
@@ -52,20 +67,20 @@ impl Wrong {
     /// In the words of the one who can fix it.
     pub fn told(self, body: &[u8]) -> BadInput {
         let path = self.path();
-        match self.0.at {
-            Some(at) => {
-                let (line, column) = place(body, at);
-                let mut bad = BadInput::new(format!(
-                    "The body is not valid JSON: line {line}, column {column}: {}",
-                    self.0.message
-                ));
-                bad.param = path;
-                bad
-            }
-            None => match path {
-                Some(path) => BadInput::at(path.clone(), format!("{path}: {}", self.0.message)),
-                None => BadInput::new(self.0.message),
-            },
+        if self.0.syntax {
+            // A part may have been read apart, and counted its lines apart.
+            let wrong = text(body).and_then(|text| read(text, Skip)).err().unwrap_or(self);
+            let message = &wrong.0.message;
+            let (what, place) = message.rsplit_once(" at line ").unwrap_or((message, "1 column 1"));
+            let place = place.replace(" column", ", column");
+            let mut bad = BadInput::new(format!("The body is not valid JSON: line {place}: {what}"));
+            bad.param = path;
+            return bad;
+        }
+        let message = self.0.message;
+        match path {
+            Some(path) => BadInput::at(path.clone(), format!("{path}: {message}")),
+            None => BadInput::new(message),
         }
     }
 
@@ -89,15 +104,6 @@ impl Wrong {
         }
         (!path.is_empty()).then_some(path)
     }
-}
-
-/// Line and column from 1; columns count characters.
-fn place(body: &[u8], at: usize) -> (usize, usize) {
-    let before = body.get(..at).unwrap_or(body);
-    let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |nl| nl + 1);
-    let line = 1 + before.iter().filter(|b| **b == b'\n').count();
-    let column = 1 + before[line_start..].iter().filter(|b| **b & 0xC0 != 0x80).count();
-    (line, column)
 }
 
 /// What a caller sent, cut to a length that fits into an error, without control characters.

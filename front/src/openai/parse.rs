@@ -41,7 +41,7 @@ impl<'de> Visitor<'de> for Top {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Chat, A::Error> {
         let mut chat = Chat::default();
-        let (mut logprobs, mut top_logprobs) = (false, None);
+        let (mut logprobs, mut top_logprobs) = (false, None::<u32>);
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             match key.as_ref() {
                 // The door knows the model, the brief the bound; the relay asks for usage itself.
@@ -58,13 +58,12 @@ impl<'de> Visitor<'de> for Top {
                 "frequency_penalty" => chat.frequency_penalty = map.next_value()?,
                 "presence_penalty" => chat.presence_penalty = map.next_value()?,
                 "stop" => chat.stop = map.next_value::<Option<Stop>>()?.map(Stop::all).unwrap_or_default(),
-                // Read as text: a number like -0 is whole to the survey and to OpenAI, but a float to serde.
-                "seed" => chat.seed = map.next_value::<Option<Whole>>()?.map(|w| w.0),
+                "seed" => chat.seed = map.next_value()?,
                 "n" => chat.n = map.next_value()?,
                 "logprobs" => logprobs = map.next_value::<Option<bool>>()?.unwrap_or(false),
-                "top_logprobs" => top_logprobs = map.next_value::<Option<Whole>>()?.map(|w| w.0),
+                "top_logprobs" => top_logprobs = map.next_value()?,
                 "reasoning_effort" => {
-                    chat.effort = map.next_value::<Option<&str>>()?.and_then(Effort::named);
+                    chat.effort = map.next_value::<Option<String>>()?.as_deref().and_then(Effort::named);
                 }
                 "user" => chat.user = map.next_value()?,
                 "stream" => chat.stream = map.next_value::<Option<bool>>()?.unwrap_or(false),
@@ -77,19 +76,9 @@ impl<'de> Visitor<'de> for Top {
             }
         }
         if logprobs {
-            chat.logprobs = Some(top_logprobs.and_then(|k| u32::try_from(k).ok()).unwrap_or(0));
+            chat.logprobs = Some(top_logprobs.unwrap_or(0));
         }
         Ok(chat)
-    }
-}
-
-struct Whole(i64);
-
-impl<'de> Deserialize<'de> for Whole {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
-        let raw = <&serde_json::value::RawValue>::deserialize(deserializer)?;
-        raw.get().parse().map(Self).map_err(D::Error::custom)
     }
 }
 

@@ -4,7 +4,7 @@
 //! by the same code as OpenAI's: the fields of the same name are put into such a body and looked through there, so
 //! both ways in accept the same things and name faults by the same paths.
 
-use crate::json::{Kind, Scan, Seen, Wrong, mismatch, shortened};
+use crate::json::{self, Found, Object, Read, Text, Wrong, owned, shortened};
 use crate::nearest::nearest;
 use crate::openai;
 use crate::openai::write::{json, number};
@@ -12,6 +12,8 @@ use crate::wishes;
 use bytes::Bytes;
 use policy::{Settings, Skill};
 use relay::{BadInput, Wishes};
+use serde::de::MapAccess;
+use serde_json::{Map, Value};
 use vocab::{Brief, Chat, Message, Role};
 
 /// An ask understood.
@@ -64,35 +66,38 @@ impl<'a> Fields<'a> {
 
 /// Understands a body. `wishes` are those of the headers; the body's win.
 pub fn read(body: &Bytes, settings: &Settings, mut wishes: Wishes) -> Result<SiAsk, BadInput> {
-    let fields = fields(body).map_err(|wrong| wrong.told(body))?;
+    let fields = json::text(body).and_then(|text| json::read(text, Fields::default()));
+    let fields = fields.map_err(|wrong| wrong.told(body))?;
     let skill = skill(&fields, settings)?;
-    let (chat, brief) = chat(&fields, skill, settings)?;
+    // The fields are only read in there; what is no JSON in them has its place in the caller's own body.
+    let chat = chat(&fields, skill, settings).map_err(|bad| json::check(body).err().unwrap_or(bad));
+    let (chat, brief) = chat?;
     wish(&fields, skill, &mut wishes)?;
     Ok(SiAsk { chat, brief, wishes })
 }
 
-fn fields(body: &[u8]) -> Result<Fields<'_>, Wrong> {
-    let mut scan = Scan::new(body)?;
-    if scan.kind()? != Kind::Object {
-        return Err(Wrong::field("the body must be a JSON object like {\"prompt\": \"…\"}"));
+impl<'de> Read<'de> for Fields<'de> {
+    type Out = Self;
+
+    fn plain(self, _: Found<'_>) -> Result<Self, Wrong> {
+        Err(Wrong::field("the body must be a JSON object like {\"prompt\": \"…\"}"))
     }
-    let mut fields = Fields::default();
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        let Some((place, name)) = (0u32..).zip(FIELDS).find(|(_, name)| name == key) else {
-            let meant = nearest(key, &FIELDS).map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
-            return Err(Wrong::field(format!("there is no such field{meant}")));
-        };
-        seen.known(place)?;
-        let span = scan.skip()?;
-        let raw = scan.slice(span);
-        if raw != "null" {
-            fields.0.push((name, raw));
+
+    fn object<M: MapAccess<'de>>(mut self, mut object: Object<'de, M>) -> Result<Self, Wrong> {
+        while let Some(name) = object.key(&FIELDS)? {
+            if name.is_empty() {
+                let meant = nearest(object.name(), &FIELDS);
+                let meant = meant.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
+                let wrong = Wrong::field(format!("there is no such field{meant}"));
+                return Err(wrong.in_key(object.name()));
+            }
+            let raw = object.raw()?;
+            if raw != "null" {
+                self.0.push((name, raw));
+            }
         }
-        Ok(())
-    })?;
-    scan.end()?;
-    Ok(fields)
+        Ok(self)
+    }
 }
 
 fn skill<'s>(fields: &Fields<'_>, settings: &'s Settings) -> Result<Option<&'s Skill>, BadInput> {
@@ -200,21 +205,12 @@ fn put(body: &mut Vec<u8>, name: &str, raw: &str) {
 
 /// A bare JSON Schema, or OpenAI's object around one.
 fn schema(body: &mut Vec<u8>, raw: &str) -> Result<(), BadInput> {
-    let told = |wrong: Wrong| wrong.in_key("json_schema").told(raw.as_bytes());
-    let mut scan = Scan::new(raw.as_bytes()).map_err(told)?;
-    let kind = scan.kind().map_err(told)?;
-    if kind != Kind::Object {
-        return Err(told(mismatch("a JSON Schema object", kind)));
-    }
-    let (mut name, mut schema) = (false, false);
-    scan.object(|scan, key| {
-        name |= key == "name" && scan.kind()? == Kind::Text;
-        schema |= key == "schema" && scan.kind()? == Kind::Object;
-        scan.skip().map(drop)
-    })
-    .map_err(told)?;
+    let told = |e| BadInput::at("json_schema", format!("json_schema: expected a JSON Schema object: {e}"));
+    let given: Map<String, Value> = serde_json::from_str(raw).map_err(told)?;
+    let (name, schema) = (given.get("name"), given.get("schema"));
+    let wrapped = name.is_some_and(Value::is_string) && schema.is_some_and(Value::is_object);
     body.extend_from_slice(br#","response_format":{"type":"json_schema","json_schema":"#);
-    if name && schema {
+    if wrapped {
         body.extend_from_slice(raw.as_bytes());
     } else {
         body.extend_from_slice(br#"{"name":"answer","schema":"#);
@@ -266,13 +262,21 @@ fn unquoted(raw: &str) -> &str {
 }
 
 fn tags(raw: &str) -> Result<Vec<(String, String)>, BadInput> {
-    let told = |wrong: Wrong| wrong.in_key("tags").told(raw.as_bytes());
-    let mut list = Vec::new();
-    let mut scan = Scan::new(raw.as_bytes()).map_err(told)?;
-    scan.object(|scan, key| {
-        list.push((key.to_string(), scan.text()?.said().into_owned()));
-        Ok(())
-    })
-    .map_err(told)?;
-    Ok(list)
+    json::read(raw, Pairs).map_err(|wrong| wrong.in_key("tags").told(raw.as_bytes()))
+}
+
+/// An object of strings, its keys as often as they are there.
+struct Pairs;
+
+impl<'de> Read<'de> for Pairs {
+    type Out = Vec<(String, String)>;
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<Self::Out, Wrong> {
+        let mut list = Vec::new();
+        while let Some(key) = object.any_key()? {
+            let key = key.to_owned();
+            list.push((key, object.value(Text(owned))?));
+        }
+        Ok(list)
+    }
 }

@@ -88,9 +88,9 @@ fn a_schema_may_be_bare_or_wrapped() {
 #[test]
 fn bad_asks_are_refused_in_words() {
     for (body, says) in [
-        ("", "line 1, column 1"),
+        ("", "line 1, column 0: EOF"),
         ("[]", "JSON object"),
-        (r#"{"prompt":"hi"} x"#, "nothing more"),
+        (r#"{"prompt":"hi"} x"#, "line 1, column 17: trailing characters"),
         ("{}", "got neither"),
         (r#"{"prompt":null}"#, "got neither"),
         (r#"{"prompt":"  "}"#, "prompt: expected a text"),

@@ -41,7 +41,11 @@ fn answer(record: &Record, heard: &Heard) -> Result<(), String> {
         End::Left | End::Broken(..) | End::Refused(_) => return Ok(()),
     }
     let streamed = matches!(heard.end, End::Finished(_));
-    let call = record.flown.iter().rev().find(|f| f.request == heard.errand.id && f.provider == *provider && f.model == *model);
+    let call = record
+        .flown
+        .iter()
+        .rev()
+        .find(|f| f.request == heard.errand.id && f.provider == *provider && f.model == *model);
     let call = call.ok_or("nobody was asked")?;
     let seen = &record.seen[usize::try_from(call.ticket).unwrap()];
     // Empty is an answer where a filter or a limit made it so.
@@ -49,16 +53,18 @@ fn answer(record: &Record, heard: &Heard) -> Result<(), String> {
     let empty = if stopped { Kind::Cut } else { Kind::ZeroTokens };
     let cutting = [Kind::Cut, Kind::Drop, Kind::Reset, Kind::BrokenJson, Kind::ErrorFrame, empty];
     let server = record.scenario.provider(provider).ok_or("no such provider")?;
-    // Of servers that are known to close after the finish reason, that is the end.
-    let lenient = server.dialect == Dialect::OpenaiChat && server.flavour.local();
-    let only_streams = streamed && !seen.troubles.contains(&Kind::PlainJson) && seen.stream && !lenient;
-    if let Some(kind) = seen.troubles.iter().find(|k| cutting.contains(k) || (only_streams && **k == Kind::NoEndMark)) {
+    let only_streams = streamed && !seen.troubles.contains(&Kind::PlainJson) && seen.stream;
+    if let Some(kind) =
+        seen.troubles.iter().find(|k| cutting.contains(k) || (only_streams && **k == Kind::NoEndMark))
+    {
         return Err(format!("whole in spite of {kind}"));
     }
     let limited = heard.errand.max_tokens.is_some() || seen.troubles.contains(&Kind::ContentFilter);
     match heard.finish.as_deref() {
         // Workers AI's first family gives no reason: a limit or a filter looks like a stop.
-        Some("stop") if heard.text != whole && !(server.dialect == Dialect::WorkersAi && limited) => Err("stopped in the middle".into()),
+        Some("stop") if heard.text != whole && !(server.dialect == Dialect::WorkersAi && limited) => {
+            Err("stopped in the middle".into())
+        }
         Some("tool_calls") if heard.tools.is_empty() => Err("called nothing".into()),
         None => Err("whole without a finish reason".into()),
         Some(_) => Ok(()),

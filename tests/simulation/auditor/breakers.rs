@@ -5,7 +5,7 @@ use crate::wire::Flown;
 use lab::Kind;
 use router::State;
 use std::collections::BTreeMap;
-use vocab::Duration;
+use vocab::{Dialect, Duration};
 
 pub fn check(record: &Record, complaints: &mut Vec<String>) {
     let mut by_model: BTreeMap<(u32, &str, &str), Vec<&Flown>> = BTreeMap::new();
@@ -17,7 +17,8 @@ pub fn check(record: &Record, complaints: &mut Vec<String>) {
             let complaint = admitted(call)
                 .or_else(|| told_to_wait(call, &calls))
                 .or_else(|| innocent(record, call, &calls));
-            complaints.extend(complaint.map(|what| format!("{provider}/{model}, call {}: {what}", call.ticket)));
+            complaints
+                .extend(complaint.map(|what| format!("{provider}/{model}, call {}: {what}", call.ticket)));
         }
         complaints.extend(five_failures(&calls).map(|what| format!("{provider}/{model}: {what}")));
     }
@@ -41,7 +42,11 @@ fn admitted(call: &Flown) -> Option<String> {
 
 /// The reply was read to its end, so whoever asked knows what it says.
 fn learnt<'a>(calls: &[&'a Flown]) -> impl Iterator<Item = (&'a Flown, vocab::Instant, u64)> {
-    let known: Vec<_> = calls.iter().filter(|c| c.complete).filter_map(|c| c.ended.map(|(at, order)| (*c, at, order))).collect();
+    let known: Vec<_> = calls
+        .iter()
+        .filter(|c| c.complete)
+        .filter_map(|c| c.ended.map(|(at, order)| (*c, at, order)))
+        .collect();
     known.into_iter()
 }
 
@@ -53,24 +58,35 @@ fn told_to_wait(call: &Flown, calls: &[&Flown]) -> Option<String> {
             _ => return None,
         };
         // Over its quota the key rests and not the model.
-        let quota = ["quota", "allocation", "RESOURCE_EXHAUSTED"].iter().any(|word| limited.words.contains(word));
+        let quota =
+            ["quota", "allocation", "RESOURCE_EXHAUSTED"].iter().any(|word| limited.words.contains(word));
         let early = call.order > order && call.started < at.after(span) && !quota;
-        early.then(|| format!("made {:?} after call {} was told to wait {span:?}", call.started.since(at), limited.ticket))
+        early.then(|| {
+            format!(
+                "made {:?} after call {} was told to wait {span:?}",
+                call.started.since(at),
+                limited.ticket
+            )
+        })
     })
 }
 
 /// Nothing that is the client's fault, or harmless, opens a breaker.
 fn innocent(record: &Record, call: &Flown, calls: &[&Flown]) -> Option<String> {
     let harmless = |kind: &Kind| {
-        let client = [Kind::ContentFilter, Kind::ContextOverflow];
-        let figures = [Kind::UsageMissing, Kind::UsageZero, Kind::UsageOdd, Kind::UsageImpossible, Kind::OtherTier];
+        // Workers AI's first family cannot say that a filter stopped it: an empty answer is only an empty answer.
+        let tells = record.scenario.provider(&call.provider).is_some_and(|p| p.dialect != Dialect::WorkersAi);
+        let client = [Kind::ContextOverflow, if tells { Kind::ContentFilter } else { Kind::ContextOverflow }];
+        let figures =
+            [Kind::UsageMissing, Kind::UsageZero, Kind::UsageOdd, Kind::UsageImpossible, Kind::OtherTier];
         kind.harmless() || client.contains(kind) || figures.contains(kind)
     };
     if call.state == State::Closed {
         return None;
     }
     let before = calls.iter().filter(|c| c.order < call.order);
-    let clean = before.clone().all(|c| record.seen[usize::try_from(c.ticket).unwrap()].troubles.iter().all(harmless));
+    let clean =
+        before.clone().all(|c| record.seen[usize::try_from(c.ticket).unwrap()].troubles.iter().all(harmless));
     clean.then(|| "the breaker opened though nothing was the provider's fault".into())
 }
 
@@ -91,7 +107,13 @@ fn refused_keys(calls: &[&Flown]) -> Option<String> {
         if !matches!(refused.status, Some(401 | 402)) {
             return None;
         }
-        let soon = calls.iter().find(|c| c.order > order && c.started < at.after(Duration::from_secs(250)))?;
-        Some(format!("call {} used a key {:?} after call {} showed it is refused", soon.ticket, soon.started.since(at), refused.ticket))
+        let soon =
+            calls.iter().find(|c| c.order > order && c.started < at.after(Duration::from_secs(250)))?;
+        Some(format!(
+            "call {} used a key {:?} after call {} showed it is refused",
+            soon.ticket,
+            soon.started.since(at),
+            refused.ticket
+        ))
     })
 }

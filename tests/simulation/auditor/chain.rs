@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 pub fn check(account: &str, entries: &[Entry], record: &Record, complaints: &mut Vec<String>) {
-    let mut complain = |entry: &Entry, what: String| complaints.push(format!("{account} entry {} ({}): {what}", entry.seq, entry.op_id));
+    let mut complain = |entry: &Entry, what: String| {
+        complaints.push(format!("{account} entry {} ({}): {what}", entry.seq, entry.op_id))
+    };
     let mut before = [0u8; 32];
     let (mut granted, mut settled) = (0i128, 0i128);
     let mut held: BTreeMap<&str, i128> = BTreeMap::new();
@@ -38,7 +40,9 @@ pub fn check(account: &str, entries: &[Entry], record: &Record, complaints: &mut
                     complain(entry, format!("lines of {lines} and an amount of {amount}"));
                 }
                 match held.remove(id) {
-                    Some(so_far) if money::read(detail["held"].as_str().unwrap_or("0")) == so_far => over = amount > so_far,
+                    Some(so_far) if money::read(detail["held"].as_str().unwrap_or("0")) == so_far => {
+                        over = amount > so_far
+                    }
                     Some(so_far) => complain(entry, format!("{so_far} were held")),
                     None => complain(entry, "ends what was not held".into()),
                 }

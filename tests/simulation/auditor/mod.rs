@@ -30,7 +30,10 @@ fn calm(record: &Record, complaints: &mut Vec<String>) {
     for provider in &record.health {
         for model in &provider.models {
             if model.state != router::State::Closed {
-                complaints.push(format!("the breaker of {}/{} never closed: {:?}", provider.name, model.model, model.state));
+                complaints.push(format!(
+                    "the breaker of {}/{} never closed: {:?}",
+                    provider.name, model.model, model.state
+                ));
             }
         }
     }

@@ -21,13 +21,16 @@ pub fn price(rates: &Rates, figures: &Figures, times: i128) -> i128 {
         (figures.written + figures.written_long, write),
         (figures.output + figures.reasoning, rates.output),
     ];
-    let sum: i128 = parts.into_iter().map(|(count, rate)| i128::from(count) * i128::from(rate)).sum::<i128>() * times;
+    let sum: i128 =
+        parts.into_iter().map(|(count, rate)| i128::from(count) * i128::from(rate)).sum::<i128>() * times;
     (sum + 500).div_euclid(1_000) * 1_000
 }
 
 #[test]
 fn amounts_are_read_to_the_last_place() {
-    for (text, pico) in [("0.000000000", 0), ("1.5", 1_500_000_000_000), ("0.000000000001", 1), ("-2", -2_000_000_000_000)] {
+    for (text, pico) in
+        [("0.000000000", 0), ("1.5", 1_500_000_000_000), ("0.000000000001", 1), ("-2", -2_000_000_000_000)]
+    {
         assert_eq!(read(text), pico, "{text}");
     }
 }

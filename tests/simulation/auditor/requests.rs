@@ -96,17 +96,23 @@ impl Request<'_> {
             }
             return;
         }
-        let poor = |h: &&Heard| matches!(h.end, End::Refused(relay::Trouble::Poor { .. }));
-        if self.heard.iter().all(|h| poor(&h)) && end.kind == Kind::Settle {
+        let poor = |h: &Heard| matches!(h.end, End::Refused(relay::Trouble::Poor { .. }));
+        if self.heard.iter().all(|h| poor(h)) && end.kind == Kind::Settle {
             out.push("refused for want of money, and charged".into());
         }
         for heard in &self.heard {
-            let (End::Whole(bill) | End::Finished(bill) | End::Broken(_, bill)) = &heard.end else { continue };
+            let (End::Whole(bill) | End::Finished(bill) | End::Broken(_, bill)) = &heard.end else {
+                continue;
+            };
             if bill.cost.0 != end.amount.0 {
                 out.push(format!("the client was told {} and {} was settled", bill.cost.0, end.amount.0));
             }
             if bill.attempts.len() != lines.len() {
-                out.push(format!("the client was told of {} attempts, the books of {}", bill.attempts.len(), lines.len()));
+                out.push(format!(
+                    "the client was told of {} attempts, the books of {}",
+                    bill.attempts.len(),
+                    lines.len()
+                ));
             }
         }
         if self.record.crashed.is_some_and(|_| self.calls.iter().any(|c| c.process == 0)) {

@@ -34,7 +34,7 @@ fn every_field_has_its_place() {
     assert_eq!(chat.tool_choice, ToolChoice::Function("f".into()));
     assert!(matches!(chat.format, Format::JsonSchema { ref name, .. } if name == "s"));
     let extra: Vec<&str> = chat.extra.keys().map(String::as_str).collect();
-    assert_eq!(extra, ["metadata", "service_tier", "verbosity"], "only what has no place; nulls are nothing");
+    assert_eq!(extra, ["verbosity", "service_tier", "metadata"], "only what has no place; nulls are nothing");
 }
 
 #[test]

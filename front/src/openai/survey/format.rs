@@ -1,129 +1,116 @@
 //! The shape of the answer, and the rarer objects.
 
-use super::message::filled;
-use crate::json::{Kind, Scan, Seen, Wrong};
+use crate::json::{AnyObject, Bool, Found, Maybe, Object, OneOf, Read, Skip, Text, Wrong, filled, length};
+use serde::de::MapAccess;
 use vocab::Caps;
 
-pub(super) fn response_format(scan: &mut Scan<'_>) -> Result<Caps, Wrong> {
-    let (mut kind, mut schema) = (None, false);
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        match key.as_ref() {
-            "type" => {
-                seen.known(0)?;
-                kind = Some(scan.one_of(&["text", "json_object", "json_schema"])?);
-            }
-            "json_schema" => {
-                seen.known(1)?;
-                if !scan.null()? {
-                    json_schema(scan)?;
-                    schema = true;
-                }
-            }
-            _ => {
-                seen.unknown(key)?;
-                scan.skip()?;
+/// `response_format`: what it needs.
+pub(super) struct ResponseFormat;
+
+const FORMATS: [&str; 3] = ["text", "json_object", "json_schema"];
+
+impl<'de> Read<'de> for ResponseFormat {
+    type Out = Caps;
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<Caps, Wrong> {
+        let (mut kind, mut schema) = (None, false);
+        while let Some(key) = object.key(&["type", "json_schema"])? {
+            match key {
+                "type" => kind = Some(object.value(OneOf(&FORMATS))?),
+                "json_schema" => schema = object.value(Maybe(NamedSchema))?.is_some(),
+                _ => drop(object.value(Skip)?),
             }
         }
-        Ok(())
-    })?;
-    match kind {
-        None => {
-            Err(Wrong::field("the field is missing; allowed: \"text\", \"json_object\", \"json_schema\"")
-                .in_key("type"))
+        match kind {
+            None => Err(Wrong::missing_one_of("type", &FORMATS)),
+            Some("json_schema") if !schema => Err(Wrong::missing("json_schema")),
+            Some("json_schema") => Ok(Caps::JSON_SCHEMA),
+            Some(kind) if schema => {
+                Err(Wrong::field(format!("does not belong to the type {kind:?}")).in_key("json_schema"))
+            }
+            Some("json_object") => Ok(Caps::JSON_OBJECT),
+            Some(_) => Ok(Caps::empty()),
         }
-        Some("json_schema") if !schema => Err(Wrong::field("the field is missing").in_key("json_schema")),
-        Some("json_schema") => Ok(Caps::JSON_SCHEMA),
-        Some(kind) if schema => {
-            Err(Wrong::field(format!("does not belong to the type {kind:?}")).in_key("json_schema"))
-        }
-        Some("json_object") => Ok(Caps::JSON_OBJECT),
-        Some(_) => Ok(Caps::empty()),
     }
 }
 
-fn json_schema(scan: &mut Scan<'_>) -> Result<(), Wrong> {
-    let (mut name, mut schema) = (false, false);
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        match key.as_ref() {
-            "name" => {
-                seen.known(0)?;
-                filled(scan.text()?)?;
-                name = true;
-            }
-            "schema" => {
-                seen.known(1)?;
-                match scan.kind()? {
-                    Kind::Object => scan.skip()?,
-                    other => {
-                        return Err(Wrong::field(format!(
-                            "expected a JSON Schema object, got {}",
-                            other.name()
-                        )));
-                    }
-                };
-                schema = true;
-            }
-            "description" => {
-                seen.known(2)?;
-                if !scan.null()? {
-                    scan.text()?;
+struct NamedSchema;
+
+impl<'de> Read<'de> for NamedSchema {
+    type Out = ();
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+        let (mut name, mut schema) = (false, false);
+        while let Some(key) = object.key(&["name", "schema", "description", "strict"])? {
+            match key {
+                "name" => {
+                    object.value(Text(filled))?;
+                    name = true;
                 }
-            }
-            "strict" => {
-                seen.known(3)?;
-                if !scan.null()? {
-                    scan.bool()?;
+                "schema" => {
+                    object.value(Schema)?;
+                    schema = true;
                 }
+                "description" => drop(object.value(Maybe(Text(length)))?),
+                "strict" => drop(object.value(Maybe(Bool))?),
+                _ => drop(object.value(Skip)?),
             }
-            _ => {
-                seen.unknown(key)?;
-                scan.skip()?;
+        }
+        for (there, key) in [(name, "name"), (schema, "schema")] {
+            if !there {
+                return Err(Wrong::missing(key));
             }
         }
         Ok(())
-    })?;
-    for (there, key) in [(name, "name"), (schema, "schema")] {
-        if !there {
-            return Err(Wrong::field("the field is missing").in_key(key));
-        }
     }
-    Ok(())
+}
+
+/// A JSON Schema: its length.
+pub(super) struct Schema;
+
+impl<'de> Read<'de> for Schema {
+    type Out = usize;
+
+    fn plain(self, found: Found<'_>) -> Result<usize, Wrong> {
+        Err(found.instead_of("a JSON Schema object"))
+    }
+
+    fn object<M: MapAccess<'de>>(self, object: Object<'de, M>) -> Result<usize, Wrong> {
+        AnyObject.object(object)
+    }
 }
 
 /// `audio`: the voice and format of spoken answers.
-pub(super) fn audio(scan: &mut Scan<'_>) -> Result<(), Wrong> {
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        match key.as_ref() {
-            "format" => {
-                seen.known(0)?;
-                scan.one_of(&["wav", "aac", "mp3", "flac", "opus", "pcm16"])?;
-            }
-            _ => {
-                seen.unknown(key)?;
-                scan.skip()?;
+pub(super) struct Audio;
+
+impl<'de> Read<'de> for Audio {
+    type Out = ();
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+        while let Some(key) = object.key(&["format"])? {
+            match key {
+                "format" => drop(object.value(OneOf(&["wav", "aac", "mp3", "flac", "opus", "pcm16"]))?),
+                _ => drop(object.value(Skip)?),
             }
         }
         Ok(())
-    })
+    }
 }
 
 /// `prediction`: text expected in the answer.
-pub(super) fn prediction(scan: &mut Scan<'_>) -> Result<(), Wrong> {
-    let mut kind = false;
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        if key == "type" {
-            seen.known(0)?;
-            scan.one_of(&["content"])?;
-            kind = true;
-        } else {
-            seen.unknown(key)?;
-            scan.skip()?;
+pub(super) struct Prediction;
+
+impl<'de> Read<'de> for Prediction {
+    type Out = ();
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+        let mut kind = None;
+        while let Some(key) = object.key(&["type"])? {
+            match key {
+                "type" => kind = Some(object.value(OneOf(&["content"]))?),
+                _ => drop(object.value(Skip)?),
+            }
         }
-        Ok(())
-    })?;
-    if kind { Ok(()) } else { Err(Wrong::field("the field is missing; allowed: \"content\"").in_key("type")) }
+        kind.map(drop).ok_or_else(|| Wrong::missing_one_of("type", &["content"]))
+    }
 }

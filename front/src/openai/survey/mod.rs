@@ -1,36 +1,45 @@
 //! A look at a chat request that takes nothing apart.
 //!
-//! One pass over the body ([`crate::json::Scan`]): types, bounds and known words of every field we know are checked,
-//! the router's [`Brief`] is filled, and the places of the few fields that a same-dialect call may have to replace
-//! are noted. Fields we do not know are let through: they reach providers of the same dialect as they came.
+//! One pass over the body ([`crate::json`]): types, bounds and known words of every field we know are checked, the
+//! router's [`Brief`] is filled, and the places of the few fields that a same-dialect call may have to replace are
+//! noted. Fields we do not know are let through: they reach providers of the same dialect as they came.
 
+mod calls;
 mod format;
 mod message;
 mod needs;
+mod parts;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod tools;
 
-use crate::json::{Kind, Scan, Seen, Text, Wrong, shortened};
+use crate::json::{
+    AnyObject, Bool, Each, Found, Maybe, Object, OneOf, Read, Real, Skip, Text, Whole, Wrong, length, read,
+    text,
+};
 use bytes::Bytes;
-use message::Messages;
+use message::{Conversation, Messages};
 use relay::BadInput;
-use std::borrow::Cow;
-use vocab::{Brief, Caps, Effort, RawChat, Spans};
+use serde::de::MapAccess;
+use vocab::{Brief, Caps, Effort, RawChat, Span, Spans};
 
-/// Longer names are no model's.
-const MODEL_BYTES_MAX: usize = 256;
 const CHOICES_MAX: i64 = 128;
-const STOPS_MAX: usize = 4;
 /// More than any model can give; bounds the arithmetic on it.
 const OUTPUT_MAX: i64 = 1 << 30;
 
 /// Looks through a chat completions request.
 pub fn survey(body: Bytes) -> Result<RawChat, BadInput> {
-    let mut survey = Survey::default();
-    match survey.read(&body) {
-        Ok(()) => Ok(RawChat { spans: survey.spans, untidy: survey.untidy, brief: survey.brief, body }),
+    let survey = text(&body).and_then(|text| {
+        let start = text.len() - text.trim_start_matches([' ', '\t', '\r', '\n']).len() + 1;
+        let mut survey = Survey { spans: Spans { start, ..Spans::default() }, ..Survey::default() };
+        read(text, Request { body: text, survey: &mut survey })?;
+        survey.together()?;
+        Ok(survey)
+    });
+    match survey {
+        Ok(survey) => Ok(RawChat { spans: survey.spans, untidy: survey.untidy, brief: survey.brief, body }),
         Err(wrong) => Err(wrong.told(&body)),
     }
 }
@@ -51,330 +60,229 @@ struct Survey {
     serial: bool,
 }
 
-impl Survey {
-    fn read(&mut self, body: &[u8]) -> Result<(), Wrong> {
-        let mut scan = Scan::new(body)?;
-        if scan.kind()? != Kind::Object {
-            return Err(Wrong::field(
-                "the body must be a JSON object like {\"model\": …, \"messages\": […]}",
-            ));
-        }
-        self.spans.start = scan.at() + 1;
-        let mut seen = Seen::default();
-        scan.object(|scan, key| self.field(scan, key, &mut seen))?;
-        scan.end()?;
-        self.together()
+/// The fields we know. Others are let through.
+const FIELDS: [&str; 35] = [
+    "model",
+    "messages",
+    "stream",
+    "max_tokens",
+    "temperature",
+    "stream_options",
+    "max_completion_tokens",
+    "top_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "n",
+    "stop",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "reasoning_effort",
+    "response_format",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "verbosity",
+    "modalities",
+    "audio",
+    "prediction",
+    "moderation",
+    "store",
+    "metadata",
+    "web_search_options",
+    "service_tier",
+    "user",
+    "safety_identifier",
+    "prompt_cache_key",
+    "functions",
+    "function_call",
+];
+
+struct Request<'s, 'de> {
+    body: &'de str,
+    survey: &'s mut Survey,
+}
+
+impl<'de> Read<'de> for Request<'_, 'de> {
+    type Out = ();
+
+    fn plain(self, _: Found<'_>) -> Result<(), Wrong> {
+        Err(Wrong::field("the body must be a JSON object like {\"model\": …, \"messages\": […]}"))
     }
 
-    #[allow(clippy::ptr_arg, reason = "a borrowed key is kept without a copy")]
-    fn field<'a>(
-        &mut self,
-        scan: &mut Scan<'a>,
-        key: &Cow<'a, str>,
-        seen: &mut Seen<'a>,
-    ) -> Result<(), Wrong> {
-        let Some(field) = Field::named(key) else {
-            seen.unknown(key)?;
-            return scan.skip().map(drop);
-        };
-        seen.known(field as u32)?;
-        scan.kind()?;
-        let start = scan.at();
-        if !matches!(field, Field::Model | Field::Messages) && scan.null()? {
-            // An explicit null means absent, but not every server takes it.
-            self.untidy = true;
-            self.place(field, start, scan.at());
-            return Ok(());
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+        while let Some(key) = object.key(&FIELDS)? {
+            self.survey.field(key, &mut object, self.body)?;
         }
-        self.value(scan, field)?;
-        self.place(field, start, scan.at());
+        Ok(())
+    }
+}
+
+impl Survey {
+    fn field<'de, M: MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        object: &mut Object<'de, M>,
+        body: &str,
+    ) -> Result<(), Wrong> {
+        match key {
+            "model" => {
+                let (raw, model) = object.written(Text(settings::model))?;
+                self.spans.model = Some(span(body, raw));
+                self.brief.model = model;
+            }
+            "messages" => self.messages = Some(object.value(Conversation)?),
+            "stream_options" => {
+                let (raw, usage) = object.written(Maybe(settings::StreamOptions))?;
+                // What is read apart has its levels of nesting counted apart.
+                if raw.trim_start_matches('{').contains(['{', '[']) {
+                    read(body, Skip)?;
+                }
+                self.spans.stream_options = Some(span(body, raw));
+                self.brief.include_usage = self.given(usage).unwrap_or(false);
+            }
+            "max_tokens" => {
+                let (raw, count) = object.written(Maybe(Whole(1, OUTPUT_MAX)))?;
+                self.spans.max_tokens = Some(span(body, raw));
+                self.max_tokens = self.given(count).map(tokens);
+            }
+            "max_completion_tokens" => {
+                let (raw, count) = object.written(Maybe(Whole(1, OUTPUT_MAX)))?;
+                self.spans.max_completion_tokens = Some(span(body, raw));
+                self.max_completion_tokens = self.given(count).map(tokens);
+            }
+            "" => {
+                object.value(Skip)?;
+            }
+            _ => {
+                let there = match key {
+                    "tools" | "tool_choice" | "parallel_tool_calls" | "response_format" => {
+                        self.structure(key, object)?
+                    }
+                    "stream" | "temperature" | "top_p" | "frequency_penalty" | "presence_penalty" | "n"
+                    | "stop" | "seed" | "logprobs" | "top_logprobs" | "logit_bias" | "reasoning_effort" => {
+                        self.sampling(key, object)?
+                    }
+                    _ => self.rarity(key, object)?,
+                };
+                self.given(there);
+            }
+        }
         Ok(())
     }
 
-    fn place(&mut self, field: Field, start: usize, end: usize) {
-        let span = match field {
-            Field::Model => &mut self.spans.model,
-            Field::StreamOptions => &mut self.spans.stream_options,
-            Field::MaxTokens => &mut self.spans.max_tokens,
-            Field::MaxCompletionTokens => &mut self.spans.max_completion_tokens,
-            _ => return,
-        };
-        *span = Some(start..end);
+    /// An explicit null means absent, but not every server takes it.
+    fn given<T>(&mut self, value: Option<T>) -> Option<T> {
+        self.untidy |= value.is_none();
+        value
     }
 
-    fn value(&mut self, scan: &mut Scan<'_>, field: Field) -> Result<(), Wrong> {
-        use Field as F;
-        let needs = &mut self.brief.needs;
-        match field {
-            F::Model => self.brief.model = model(scan.text()?)?,
-            F::Messages => self.messages = Some(message::messages(scan)?),
-            F::Stream => self.brief.stream = scan.bool()?,
-            F::StreamOptions => self.brief.include_usage = stream_options(scan)?,
-            F::MaxTokens => self.max_tokens = Some(count(scan)?),
-            F::MaxCompletionTokens => self.max_completion_tokens = Some(count(scan)?),
-            F::Temperature => {
-                needs.set(Caps::SAMPLING, needs.contains(Caps::SAMPLING) | differs(scan.real(0.0, 2.0)?))
+    /// How the answer is drawn. None for null, here and below.
+    fn sampling<'de, M: MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        object: &mut Object<'de, M>,
+    ) -> Result<Option<()>, Wrong> {
+        let Self { brief, logprobs, top_logprobs, .. } = self;
+        let needs = &mut brief.needs;
+        Ok(match key {
+            "stream" => object.value(Maybe(Bool))?.map(|stream| brief.stream = stream),
+            // These ask for something only where they are not at their default of 1.
+            "temperature" => {
+                let value = object.value(Maybe(Real(0.0, 2.0)))?;
+                value.map(|value| needs.set(Caps::SAMPLING, needs.contains(Caps::SAMPLING) | (value != 1.0)))
             }
-            F::TopP => {
-                needs.set(Caps::SAMPLING, needs.contains(Caps::SAMPLING) | differs(scan.real(0.0, 1.0)?))
+            "top_p" => {
+                let value = object.value(Maybe(Real(0.0, 1.0)))?;
+                value.map(|value| needs.set(Caps::SAMPLING, needs.contains(Caps::SAMPLING) | (value != 1.0)))
             }
-            F::FrequencyPenalty | F::PresencePenalty => {
-                if scan.real(-2.0, 2.0)? != 0.0 {
+            "n" => object.value(Maybe(Whole(1, CHOICES_MAX)))?.map(|n| {
+                brief.n = u32::try_from(n).unwrap_or(1);
+                needs.set(Caps::MANY, n > 1);
+            }),
+            "stop" => object.value(Maybe(settings::Stop))?.map(|any| needs.set(Caps::STOP, any)),
+            "seed" => object.value(Maybe(Whole(i64::MIN, i64::MAX)))?.map(|_| *needs |= Caps::SEED),
+            "logprobs" => object.value(Maybe(Bool))?.map(|wanted| {
+                *logprobs = wanted;
+                needs.set(Caps::LOGPROBS, wanted);
+            }),
+            "top_logprobs" => object.value(Maybe(Whole(0, 20)))?.map(|most| *top_logprobs = Some(most)),
+            "logit_bias" => {
+                object.value(Maybe(settings::LogitBias))?.map(|any| needs.set(Caps::LOGIT_BIAS, any))
+            }
+            "reasoning_effort" => object.value(Maybe(OneOf(&EFFORTS)))?.map(|name| {
+                brief.effort = Effort::named(name);
+                needs.set(Caps::REASONING, brief.effort.is_some_and(|e| e != Effort::None));
+            }),
+            // The two penalties.
+            _ => object.value(Maybe(Real(-2.0, 2.0)))?.map(|penalty| {
+                if penalty != 0.0 {
                     *needs |= Caps::PENALTIES;
                 }
+            }),
+        })
+    }
+
+    /// Tools and the answer's shape.
+    fn structure<'de, M: MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        object: &mut Object<'de, M>,
+    ) -> Result<Option<()>, Wrong> {
+        Ok(match key {
+            "tools" => object.value(Maybe(tools::List))?.map(|tools| self.tools = tools),
+            "tool_choice" => object.value(Maybe(tools::Chosen))?.map(|choice| self.choice = choice),
+            "parallel_tool_calls" => object.value(Maybe(Bool))?.map(|parallel| self.serial = !parallel),
+            _ => object.value(Maybe(format::ResponseFormat))?.map(|needs| self.brief.needs |= needs),
+        })
+    }
+
+    fn rarity<'de, M: MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        object: &mut Object<'de, M>,
+    ) -> Result<Option<()>, Wrong> {
+        let needs = &mut self.brief.needs;
+        Ok(match key {
+            "verbosity" => {
+                object.value(Maybe(OneOf(&["low", "medium", "high"])))?.map(|_| *needs |= Caps::OPENAI_ONLY)
             }
-            F::N => {
-                self.brief.n = u32::try_from(scan.whole(1, CHOICES_MAX)?).unwrap_or(1);
-                needs.set(Caps::MANY, self.brief.n > 1);
+            "modalities" => {
+                let audio = |_, kind| {
+                    needs.set(Caps::AUDIO_OUT, needs.contains(Caps::AUDIO_OUT) || kind == "audio");
+                    Ok(())
+                };
+                object.value(Maybe(Each(OneOf(&["text", "audio"]), audio)))?.map(drop)
             }
-            F::Stop => needs.set(Caps::STOP, stop(scan)?),
-            F::Seed => {
-                scan.whole(i64::MIN, i64::MAX)?;
-                *needs |= Caps::SEED;
-            }
-            F::Logprobs => {
-                self.logprobs = scan.bool()?;
-                needs.set(Caps::LOGPROBS, self.logprobs);
-            }
-            F::TopLogprobs => self.top_logprobs = Some(scan.whole(0, 20)?),
-            F::LogitBias => needs.set(Caps::LOGIT_BIAS, logit_bias(scan)?),
-            F::ReasoningEffort => {
-                let name = scan.one_of(&EFFORTS)?;
-                self.brief.effort = Effort::named(name);
-                needs.set(Caps::REASONING, self.brief.effort.is_some_and(|e| e != Effort::None));
-            }
-            F::ResponseFormat => *needs |= format::response_format(scan)?,
-            F::Tools => self.tools = tools::tools(scan)?,
-            F::ToolChoice => self.choice = tools::choice(scan)?,
-            F::ParallelToolCalls => {
-                let parallel = scan.bool()?;
-                self.serial = !parallel;
-            }
-            F::Verbosity => {
-                scan.one_of(&["low", "medium", "high"])?;
-                *needs |= Caps::OPENAI_ONLY;
-            }
-            F::Modalities => modalities(scan, needs)?,
-            F::Audio => {
-                format::audio(scan)?;
-                *needs |= Caps::OPENAI_ONLY;
-            }
-            F::Prediction => {
-                format::prediction(scan)?;
-                *needs |= Caps::OPENAI_ONLY;
-            }
-            F::Moderation => {
-                object(scan)?;
-                *needs |= Caps::OPENAI_ONLY;
-            }
-            F::Store => {
-                if scan.bool()? {
+            "audio" => object.value(Maybe(format::Audio))?.map(|()| *needs |= Caps::OPENAI_ONLY),
+            "prediction" => object.value(Maybe(format::Prediction))?.map(|()| *needs |= Caps::OPENAI_ONLY),
+            "moderation" => object.value(Maybe(AnyObject))?.map(|_| *needs |= Caps::OPENAI_ONLY),
+            "store" => object.value(Maybe(Bool))?.map(|store| {
+                if store {
                     *needs |= Caps::OPENAI_ONLY;
                 }
-            }
-            F::Metadata => metadata(scan)?,
-            F::WebSearchOptions => {
-                object(scan)?;
-                *needs |= Caps::WEB_SEARCH;
-            }
-            F::ServiceTier => {
-                scan.one_of(&["auto", "default", "flex", "scale", "priority", "fast"])?;
-            }
-            F::User | F::SafetyIdentifier | F::PromptCacheKey => {
-                scan.text()?;
-            }
-            F::Functions => return Err(Wrong::field("this old form is not served; send `tools` instead")),
-            F::FunctionCall => {
-                return Err(Wrong::field("this old form is not served; send `tool_choice` instead"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The fields we know. Others are let through.
-#[derive(Clone, Copy)]
-enum Field {
-    Model,
-    Messages,
-    Stream,
-    StreamOptions,
-    MaxTokens,
-    MaxCompletionTokens,
-    Temperature,
-    TopP,
-    FrequencyPenalty,
-    PresencePenalty,
-    N,
-    Stop,
-    Seed,
-    Logprobs,
-    TopLogprobs,
-    LogitBias,
-    ReasoningEffort,
-    ResponseFormat,
-    Tools,
-    ToolChoice,
-    ParallelToolCalls,
-    Verbosity,
-    Modalities,
-    Audio,
-    Prediction,
-    Moderation,
-    Store,
-    Metadata,
-    WebSearchOptions,
-    ServiceTier,
-    User,
-    SafetyIdentifier,
-    PromptCacheKey,
-    Functions,
-    FunctionCall,
-}
-
-impl Field {
-    fn named(key: &str) -> Option<Self> {
-        Some(match key {
-            "model" => Self::Model,
-            "messages" => Self::Messages,
-            "stream" => Self::Stream,
-            "stream_options" => Self::StreamOptions,
-            "max_tokens" => Self::MaxTokens,
-            "max_completion_tokens" => Self::MaxCompletionTokens,
-            "temperature" => Self::Temperature,
-            "top_p" => Self::TopP,
-            "frequency_penalty" => Self::FrequencyPenalty,
-            "presence_penalty" => Self::PresencePenalty,
-            "n" => Self::N,
-            "stop" => Self::Stop,
-            "seed" => Self::Seed,
-            "logprobs" => Self::Logprobs,
-            "top_logprobs" => Self::TopLogprobs,
-            "logit_bias" => Self::LogitBias,
-            "reasoning_effort" => Self::ReasoningEffort,
-            "response_format" => Self::ResponseFormat,
-            "tools" => Self::Tools,
-            "tool_choice" => Self::ToolChoice,
-            "parallel_tool_calls" => Self::ParallelToolCalls,
-            "verbosity" => Self::Verbosity,
-            "modalities" => Self::Modalities,
-            "audio" => Self::Audio,
-            "prediction" => Self::Prediction,
-            "moderation" => Self::Moderation,
-            "store" => Self::Store,
-            "metadata" => Self::Metadata,
-            "web_search_options" => Self::WebSearchOptions,
-            "service_tier" => Self::ServiceTier,
-            "user" => Self::User,
-            "safety_identifier" => Self::SafetyIdentifier,
-            "prompt_cache_key" => Self::PromptCacheKey,
-            "functions" => Self::Functions,
-            "function_call" => Self::FunctionCall,
-            _ => return None,
+            }),
+            "metadata" => object.value(Maybe(settings::Metadata))?,
+            "web_search_options" => object.value(Maybe(AnyObject))?.map(|_| *needs |= Caps::WEB_SEARCH),
+            "service_tier" => object.value(Maybe(OneOf(&TIERS)))?.map(drop),
+            "functions" => object.value(Maybe(settings::Old("tools")))?,
+            "function_call" => object.value(Maybe(settings::Old("tool_choice")))?,
+            // `user`, `safety_identifier`, `prompt_cache_key`.
+            _ => object.value(Maybe(Text(length)))?.map(drop),
         })
     }
 }
 
 const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+const TIERS: [&str; 6] = ["auto", "default", "flex", "scale", "priority", "fast"];
 
-/// Sampling fields ask for something only where they are not at their default of 1.
-fn differs(value: f64) -> bool {
-    value != 1.0
+fn tokens(count: i64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn count(scan: &mut Scan<'_>) -> Result<u32, Wrong> {
-    scan.whole(1, OUTPUT_MAX).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
-}
-
-fn model(text: Text<'_>) -> Result<String, Wrong> {
-    let name = text.said();
-    if name.trim().is_empty() {
-        return Err(Wrong::field(
-            "expected the name of a model or of a policy like \"auto\", got an empty string",
-        ));
-    }
-    if name.len() > MODEL_BYTES_MAX {
-        return Err(Wrong::field(format!(
-            "a name has at most {MODEL_BYTES_MAX} bytes, this one has {}",
-            name.len()
-        )));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(Wrong::field(format!("{:?} holds a control character", shortened(&name))));
-    }
-    Ok(name.into_owned())
-}
-
-fn stream_options(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
-    let mut include_usage = false;
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        match key.as_ref() {
-            "include_usage" => {
-                seen.known(0)?;
-                if !scan.null()? {
-                    include_usage = scan.bool()?;
-                }
-            }
-            "include_obfuscation" => {
-                seen.known(1)?;
-                if !scan.null()? {
-                    scan.bool()?;
-                }
-            }
-            _ => {
-                seen.unknown(key)?;
-                scan.skip()?;
-            }
-        }
-        Ok(())
-    })?;
-    Ok(include_usage)
-}
-
-/// Whether there is any.
-fn stop(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
-    match scan.kind()? {
-        Kind::Text => scan.text().map(|_| true),
-        Kind::Array => {
-            let count = scan.array(|scan, item| {
-                if item == STOPS_MAX {
-                    return Err(Wrong::field(format!("at most {STOPS_MAX} stop sequences are taken")));
-                }
-                scan.text().map(drop)
-            })?;
-            Ok(count > 0)
-        }
-        other => Err(Wrong::field(format!(
-            "expected a string or an array of at most {STOPS_MAX} strings, got {}",
-            other.name()
-        ))),
-    }
-}
-
-fn logit_bias(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
-    let mut any = false;
-    scan.object(|scan, _| {
-        any = true;
-        scan.real(-100.0, 100.0).map(drop)
-    })?;
-    Ok(any)
-}
-
-fn modalities(scan: &mut Scan<'_>, needs: &mut Caps) -> Result<(), Wrong> {
-    scan.array(|scan, _| {
-        if scan.one_of(&["text", "audio"])? == "audio" {
-            *needs |= Caps::AUDIO_OUT;
-        }
-        Ok(())
-    })
-    .map(drop)
-}
-
-fn metadata(scan: &mut Scan<'_>) -> Result<(), Wrong> {
-    scan.object(|scan, _| scan.text().map(drop))
-}
-
-fn object(scan: &mut Scan<'_>) -> Result<(), Wrong> {
-    scan.object(|scan, _| scan.skip().map(drop))
+/// Where a part of the body is in it.
+fn span(body: &str, part: &str) -> Span {
+    let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
+    start..start + part.len()
 }

@@ -149,6 +149,7 @@ fn bad_requests_are_refused_where_they_are_wrong() {
     let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     let (deep_200, deep_100k) =
         (with(&format!(r#""x":{}"#, deep(200))), with(&format!(r#""x":{}"#, deep(100_000))));
+    let deep_options = with(&format!(r#""stream_options":{{"x":{}}}"#, deep(126)));
     let huge =
         format!(r#"{{"model":"{}","messages":[{{"role":"user","content":"a"}}]}}"#, "m".repeat(1 << 20));
     let many = with(&(0..65).map(|i| format!(r#""x{i}":1"#)).collect::<Vec<_>>().join(","));
@@ -159,21 +160,22 @@ fn bad_requests_are_refused_where_they_are_wrong() {
     let called = |call: &str| saying(&format!(r#"{{"role":"assistant","tool_calls":[{call}]}}"#));
     let cases: Vec<(String, &str)> = vec![
         // Not JSON.
-        ("".into(), "line 1, column 1"),
-        ("{".into(), "line 1, column 2"),
-        (r#"{"model":"m","messages":[{"role":"us"#.into(), "within a string"),
-        (r#"{"model":"m",}"#.into(), "line 1, column 14"),
-        (with("") + "x", "nothing more"),
+        ("".into(), "line 1, column 0: EOF"),
+        ("{".into(), "line 1, column 1: EOF"),
+        (r#"{"model":"m","messages":[{"role":"us"#.into(), "EOF while parsing a string"),
+        (r#"{"model":"m",}"#.into(), "line 1, column 14: trailing comma"),
+        (with("") + "x", "trailing characters"),
         ("\u{feff}".to_owned() + &with(""), "byte order mark"),
-        (m(r#""temperature":NaN"#), "found 'N'"),
+        (m(r#""temperature":NaN"#), "expected value"),
         (m(r#""temperature":1e999"#), "out of range"),
         (m(r#""x":1e999"#), "out of range"),
         (m(r#""x":01"#), "column"),
-        (s(r#"{"role":"user","content":"\ud800"}"#), "surrogate"),
-        (m(r#""x":"\ud800""#), "surrogate"),
+        (s(r#"{"role":"user","content":"\ud800"}"#), "hex escape"),
+        (m(r#""x":"\ud800""#), "hex escape"),
         (s("{\"role\":\"user\",\"content\":\"a\0b\"}"), "control character"),
-        (deep_200, "nested deeper"),
-        (deep_100k, "nested deeper"),
+        (deep_200, "recursion limit"),
+        (deep_100k, "recursion limit"),
+        (deep_options, "recursion limit"),
         // The wrong thing altogether.
         ("[]".into(), "JSON object"),
         ("\"hi\"".into(), "JSON object"),
@@ -265,6 +267,8 @@ fn bad_requests_are_refused_where_they_are_wrong() {
         (m(r#""stop":[5]"#), "stop[0]"),
         (m(r#""stop":{}"#), "stop:"),
         (m(r#""seed":"x""#), "seed:"),
+        (m(r#""seed":-0"#), "seed:"),
+        (m(r#""seed":1.0"#), "seed:"),
         (m(r#""seed":9223372036854775808"#), "seed:"),
         (m(r#""top_logprobs":3"#), "top_logprobs: needs"),
         (m(r#""logprobs":true,"top_logprobs":21"#), "top_logprobs:"),

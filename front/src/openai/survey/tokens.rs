@@ -2,8 +2,7 @@
 //!
 //! An estimate for routing and for holds; the bill is made of what the provider counts. Four bytes of text a token is
 //! OpenAI's own rule of thumb for English ("What are tokens and how to count them?", help centre); other languages
-//! take more tokens a character but also more bytes a character, which roughly cancels out. Text is counted as it
-//! stands in the body, escapes included, so the estimate leans upwards.
+//! take more tokens a character but also more bytes a character, which roughly cancels out.
 
 use super::message::Messages;
 

@@ -1,7 +1,10 @@
 //! Tools and the choice among them.
 
-use super::message::filled;
-use crate::json::{Kind, Scan, Seen, Wrong};
+use super::format::Schema;
+use crate::json::{
+    AnyObject, Array, Bool, Each, Found, Maybe, Object, OneOf, Read, Skip, Text, Wrong, filled, length,
+};
+use serde::de::{MapAccess, SeqAccess};
 use vocab::Caps;
 
 /// The tools, added up.
@@ -11,7 +14,7 @@ pub(super) struct Tools {
     /// There is an array with nothing in it, which some servers refuse.
     pub empty: bool,
     pub custom: bool,
-    /// Length of their JSON.
+    /// Length of their JSON, roughly.
     pub bytes: usize,
 }
 
@@ -22,212 +25,181 @@ pub(super) struct Choice {
     pub needs: Caps,
 }
 
-pub(super) fn tools(scan: &mut Scan<'_>) -> Result<Tools, Wrong> {
-    scan.kind()?;
-    let start = scan.at();
-    let mut custom = false;
-    let count = scan.array(|scan, _| {
-        custom |= tool(scan)?;
-        Ok(())
-    })?;
-    let bytes = if count == 0 { 0 } else { scan.at() - start };
-    Ok(Tools { count, empty: count == 0, custom, bytes })
-}
+/// `tools`.
+pub(super) struct List;
 
-/// Whether it is a custom one.
-fn tool(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
-    let (mut kind, mut function, mut custom) = (None, false, false);
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        match key.as_ref() {
-            "type" => {
-                seen.known(0)?;
-                kind = Some(scan.one_of(&["function", "custom"])?);
-            }
-            "function" => {
-                seen.known(1)?;
-                definition(scan)?;
-                function = true;
-            }
-            "custom" => {
-                seen.known(2)?;
-                named(scan)?;
-                custom = true;
-            }
-            _ => {
-                seen.unknown(key)?;
-                scan.skip()?;
-            }
-        }
-        Ok(())
-    })?;
-    match (kind, function, custom) {
-        (None, ..) => {
-            Err(Wrong::field("the field is missing; allowed: \"function\", \"custom\"").in_key("type"))
-        }
-        (Some("function"), true, false) => Ok(false),
-        (Some("custom"), false, true) => Ok(true),
-        (Some(kind), ..) => {
-            Err(Wrong::field(format!("a tool of type {kind:?} has a field {kind:?} and no other")))
-        }
+impl<'de> Read<'de> for List {
+    type Out = Tools;
+    const WANTED: &'static str = "an array";
+
+    fn array<A: SeqAccess<'de>>(self, mut array: Array<A>) -> Result<Tools, Wrong> {
+        let mut tools = Tools::default();
+        while array.next(Tool(&mut tools))?.is_some() {}
+        tools.count = array.count();
+        tools.empty = tools.count == 0;
+        Ok(tools)
     }
 }
 
-fn definition(scan: &mut Scan<'_>) -> Result<(), Wrong> {
-    let mut name = false;
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        match key.as_ref() {
-            "name" => {
-                seen.known(0)?;
-                filled(scan.text()?)?;
-                name = true;
-            }
-            "description" => {
-                seen.known(1)?;
-                if !scan.null()? {
-                    scan.text()?;
+const KINDS: [&str; 2] = ["function", "custom"];
+/// A key of a few letters and what is around it and its value.
+const FRAME: usize = 16;
+
+struct Tool<'t>(&'t mut Tools);
+
+impl<'de> Read<'de> for Tool<'_> {
+    type Out = ();
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+        let (mut kind, mut function, mut custom) = (None, false, false);
+        while let Some(key) = object.key(&["type", "function", "custom"])? {
+            self.0.bytes += FRAME;
+            self.0.bytes += match key {
+                "type" => kind.insert(object.value(OneOf(&KINDS))?).len(),
+                "function" => {
+                    function = true;
+                    object.value(Definition)?
                 }
-            }
-            "parameters" => {
-                seen.known(2)?;
-                match scan.kind()? {
-                    Kind::Object | Kind::Null => scan.skip()?,
-                    other => {
-                        return Err(Wrong::field(format!(
-                            "expected a JSON Schema object, got {}",
-                            other.name()
-                        )));
-                    }
-                };
-            }
-            "strict" => {
-                seen.known(3)?;
-                if !scan.null()? {
-                    scan.bool()?;
+                "custom" => {
+                    custom = true;
+                    object.value(Named)?
                 }
+                _ => object.value(Skip)?,
+            };
+        }
+        match (kind, function, custom) {
+            (None, ..) => Err(Wrong::missing_one_of("type", &KINDS)),
+            (Some("function"), true, false) => Ok(()),
+            (Some("custom"), false, true) => {
+                self.0.custom = true;
+                Ok(())
             }
-            _ => {
-                seen.unknown(key)?;
-                scan.skip()?;
+            (Some(kind), ..) => {
+                Err(Wrong::field(format!("a tool of type {kind:?} has a field {kind:?} and no other")))
             }
         }
-        Ok(())
-    })?;
-    if name { Ok(()) } else { Err(Wrong::field("the field is missing").in_key("name")) }
+    }
 }
 
-/// An object with a name, whatever else.
-fn named(scan: &mut Scan<'_>) -> Result<(), Wrong> {
-    let mut name = false;
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        if key == "name" {
-            seen.known(0)?;
-            filled(scan.text()?)?;
-            name = true;
-        } else {
-            seen.unknown(key)?;
-            scan.skip()?;
-        }
-        Ok(())
-    })?;
-    if name { Ok(()) } else { Err(Wrong::field("the field is missing").in_key("name")) }
-}
+/// A function's definition: its length.
+struct Definition;
 
-pub(super) fn choice(scan: &mut Scan<'_>) -> Result<Choice, Wrong> {
-    match scan.kind()? {
-        Kind::Text => {
-            let choice = scan.one_of(&["none", "auto", "required"])?;
-            Ok(Choice { forced: choice == "required", needs: Caps::empty() })
+impl<'de> Read<'de> for Definition {
+    type Out = usize;
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
+        let mut name = false;
+        let mut bytes = 0;
+        while let Some(key) = object.key(&["name", "description", "parameters", "strict"])? {
+            bytes += FRAME;
+            bytes += match key {
+                "name" => {
+                    name = true;
+                    object.value(Text(filled))?
+                }
+                "description" => object.value(Maybe(Text(length)))?.unwrap_or(0),
+                "parameters" => object.value(Maybe(Schema))?.unwrap_or(0),
+                "strict" => object.value(Maybe(Bool))?.map_or(0, |_| 4),
+                _ => object.value(Skip)?,
+            };
         }
-        Kind::Object => choice_object(scan),
-        other => Err(Wrong::field(format!(
-            "expected \"none\", \"auto\", \"required\" or an object that names a tool, got {}",
-            other.name()
-        ))),
+        if name { Ok(bytes) } else { Err(Wrong::missing("name")) }
     }
 }
 
-fn choice_object(scan: &mut Scan<'_>) -> Result<Choice, Wrong> {
-    const KINDS: [&str; 3] = ["function", "custom", "allowed_tools"];
-    let mut kind = None;
-    let mut there = [false; 3];
-    let mut required = false;
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        match key.as_ref() {
-            "type" => {
-                seen.known(0)?;
-                kind = Some(scan.one_of(&KINDS)?);
-            }
-            "function" => {
-                seen.known(1)?;
-                named(scan)?;
-                there[0] = true;
-            }
-            "custom" => {
-                seen.known(2)?;
-                named(scan)?;
-                there[1] = true;
-            }
-            "allowed_tools" => {
-                seen.known(3)?;
-                required = allowed(scan)?;
-                there[2] = true;
-            }
-            _ => {
-                seen.unknown(key)?;
-                scan.skip()?;
-            }
+/// An object with a name, whatever else: its length.
+struct Named;
+
+impl<'de> Read<'de> for Named {
+    type Out = usize;
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
+        let mut name = false;
+        let mut bytes = 0;
+        while let Some(key) = object.key(&["name"])? {
+            bytes += FRAME;
+            bytes += match key {
+                "name" => {
+                    name = true;
+                    object.value(Text(filled))?
+                }
+                _ => object.value(Skip)?,
+            };
         }
-        Ok(())
-    })?;
-    let Some(kind) = kind else {
-        let allowed = KINDS.map(|k| format!("{k:?}")).join(", ");
-        return Err(Wrong::field(format!("the field is missing; allowed: {allowed}")).in_key("type"));
-    };
-    for (own, there) in KINDS.iter().zip(there) {
-        if (*own == kind) != there {
-            let message =
-                if there { "does not belong to this type of choice" } else { "the field is missing" };
-            return Err(Wrong::field(message).in_key(own));
-        }
+        if name { Ok(bytes) } else { Err(Wrong::missing("name")) }
     }
-    Ok(match kind {
-        "function" => Choice { forced: true, needs: Caps::empty() },
-        "custom" => Choice { forced: true, needs: Caps::CUSTOM_TOOLS },
-        _ => Choice { forced: required, needs: Caps::OPENAI_ONLY },
-    })
+}
+
+/// `tool_choice`.
+pub(super) struct Chosen;
+
+impl<'de> Read<'de> for Chosen {
+    type Out = Choice;
+    const WANTED: &'static str = "\"none\", \"auto\", \"required\" or an object that names a tool";
+
+    fn plain(self, found: Found<'_>) -> Result<Choice, Wrong> {
+        let Found::Text(_) = found else { return Err(found.instead_of(Self::WANTED)) };
+        let choice = OneOf(&["none", "auto", "required"]).plain(found)?;
+        Ok(Choice { forced: choice == "required", needs: Caps::empty() })
+    }
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<Choice, Wrong> {
+        const KINDS: [&str; 3] = ["function", "custom", "allowed_tools"];
+        let mut kind = None;
+        let mut there = [false; 3];
+        let mut required = false;
+        while let Some(key) = object.key(&["function", "custom", "allowed_tools", "type"])? {
+            match key {
+                "function" => there[0] = object.value(Named).map(|_| true)?,
+                "custom" => there[1] = object.value(Named).map(|_| true)?,
+                "allowed_tools" => {
+                    required = object.value(Allowed)?;
+                    there[2] = true;
+                }
+                "type" => kind = Some(object.value(OneOf(&KINDS))?),
+                _ => drop(object.value(Skip)?),
+            }
+        }
+        let Some(kind) = kind else { return Err(Wrong::missing_one_of("type", &KINDS)) };
+        for (own, there) in KINDS.iter().zip(there) {
+            if *own == kind && !there {
+                return Err(Wrong::missing(own));
+            }
+            if *own != kind && there {
+                return Err(Wrong::field("does not belong to this type of choice").in_key(own));
+            }
+        }
+        Ok(match kind {
+            "function" => Choice { forced: true, needs: Caps::empty() },
+            "custom" => Choice { forced: true, needs: Caps::CUSTOM_TOOLS },
+            _ => Choice { forced: required, needs: Caps::OPENAI_ONLY },
+        })
+    }
 }
 
 /// Whether one of them must be called.
-fn allowed(scan: &mut Scan<'_>) -> Result<bool, Wrong> {
-    let (mut mode, mut tools) = (None, false);
-    let mut seen = Seen::default();
-    scan.object(|scan, key| {
-        match key.as_ref() {
-            "mode" => {
-                seen.known(0)?;
-                mode = Some(scan.one_of(&["auto", "required"])?);
-            }
-            "tools" => {
-                seen.known(1)?;
-                scan.array(|scan, _| super::object(scan))?;
-                tools = true;
-            }
-            _ => {
-                seen.unknown(key)?;
-                scan.skip()?;
+struct Allowed;
+
+impl<'de> Read<'de> for Allowed {
+    type Out = bool;
+
+    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<bool, Wrong> {
+        const MODES: [&str; 2] = ["auto", "required"];
+        let (mut mode, mut tools) = (None, false);
+        while let Some(key) = object.key(&["mode", "tools"])? {
+            match key {
+                "mode" => mode = Some(object.value(OneOf(&MODES))?),
+                "tools" => {
+                    object.value(Each(AnyObject, |_, _| Ok(())))?;
+                    tools = true;
+                }
+                _ => drop(object.value(Skip)?),
             }
         }
-        Ok(())
-    })?;
-    match (mode, tools) {
-        (Some(mode), true) => Ok(mode == "required"),
-        (None, _) => {
-            Err(Wrong::field("the field is missing; allowed: \"auto\", \"required\"").in_key("mode"))
+        match (mode, tools) {
+            (Some(mode), true) => Ok(mode == "required"),
+            (None, _) => Err(Wrong::missing_one_of("mode", &MODES)),
+            (_, false) => Err(Wrong::missing("tools")),
         }
-        (_, false) => Err(Wrong::field("the field is missing").in_key("tools")),
     }
 }
