@@ -48,8 +48,16 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
 }
 
 impl Setup {
-    /// Reads the file, or looks around where there is none.
+    /// Reads the file, or looks around where there is none; where nothing is found, the built-in lab.
     pub fn read(named: Option<&Path>, clock: &NativeClock) -> Result<Self, Misconfigured> {
+        match Self::look(named, clock)? {
+            Some(setup) => Ok(setup),
+            None => Self::lab(&fake::start(fake::calm()?)?),
+        }
+    }
+
+    /// The same without the lab: None where there is no file and nothing is found.
+    pub fn look(named: Option<&Path>, clock: &NativeClock) -> Result<Option<Self>, Misconfigured> {
         let (origin, mut config) = match configure::file(named)? {
             Some((path, config)) => (Origin::File(path), config),
             None => (Origin::Environment, configure::from_environment()),
@@ -65,15 +73,11 @@ impl Setup {
         });
         let warnings = looked.map_err(Misconfigured::one)?;
         configure::service_from_environment(&mut config.service);
-        let mut catalogue = catalogue(config.catalogue.as_deref())?;
-        let nothing = origin == Origin::Environment && config.providers.is_empty();
-        if !nothing {
-            return Ok(Self { origin, config, catalogue, warnings });
+        if origin == Origin::Environment && config.providers.is_empty() {
+            return Ok(None);
         }
-        let lab = fake::start(fake::calm()?)?;
-        lab.configure(&mut config);
-        catalogue = catalogue.overlay(lab.catalogue()?);
-        Ok(Self { origin: Origin::Lab, config, catalogue, warnings })
+        let catalogue = catalogue(config.catalogue.as_deref())?;
+        Ok(Some(Self { origin, config, catalogue, warnings }))
     }
 
     /// A lab of one's own scenario, and nothing else.

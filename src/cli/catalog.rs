@@ -23,7 +23,7 @@ enum What {
         /// Only models whose name holds these words
         words: Vec<String>,
     },
-    /// Compare the catalogue in use with a file
+    /// Tell what laying a file over the catalogue in use would change
     Diff { file: PathBuf },
     /// Turn somebody else's price list into a catalogue file
     Import {
@@ -54,7 +54,7 @@ impl Catalog {
         let ours = catalogue(config.and_then(|(_, c)| c.catalogue).as_deref())?;
         match self.what {
             What::List { words } => list(&ours, &words.join(" "), common.json),
-            What::Diff { file } => compare(&ours, &read(&file)?, common.json),
+            What::Diff { file } => compare(&ours, &ours.clone().overlay(read(&file)?), common.json),
             What::Import { file, format, as_of, output } => {
                 let as_of = match as_of {
                     Some(day) => Instant::parse_date(&day).ok_or_else(|| {

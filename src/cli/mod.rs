@@ -27,6 +27,8 @@ use std::process::ExitCode;
 struct Cli {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    serve: serve::Serve,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -101,7 +103,7 @@ pub type Done = Result<(), Failure>;
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let common = cli.common;
-    let done = match cli.command.unwrap_or_else(|| Command::Serve(serve::Serve::default_from_environment())) {
+    let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(command) => command.run(&common),
         Command::Check => check::run(&common),
         Command::Ask(command) => command.run(&common),

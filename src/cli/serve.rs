@@ -5,10 +5,11 @@ use crate::configure::Misconfigured;
 use crate::net::{Listen, NativeClock, serve};
 use crate::node::{Node, Origin, Setup, terms};
 use crate::store::Store;
-use clap::{Args, Parser};
+use clap::Args;
 use policy::Settings;
 use relay::metrics::Registry;
 use relay::ports::Clock;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,18 +28,7 @@ pub struct Serve {
     pub grace: u64,
 }
 
-/// So that the arguments of `weir` alone come from the environment as those of `weir serve` do.
-#[derive(Parser)]
-struct Alone {
-    #[command(flatten)]
-    serve: Serve,
-}
-
 impl Serve {
-    pub fn default_from_environment() -> Self {
-        Alone::parse_from(["weir"]).serve
-    }
-
     pub fn run(self, common: &Common) -> Done {
         log()?;
         let clock = NativeClock::start();
@@ -119,10 +109,8 @@ async fn reload(
     // Reading files and looking around blocks, so it is done beside the cores.
     let before = relay.fleet();
     let read = tokio::task::spawn_blocking(move || {
-        let setup = Setup::read(file.as_deref(), &clock)?;
-        if setup.origin == Origin::Lab {
-            return Err(Misconfigured::one("no provider is configured any more"));
-        }
+        let setup = Setup::look(file.as_deref(), &clock)?
+            .ok_or_else(|| Misconfigured::one("no provider is configured, and no local server answers"))?;
         let fleet = setup.fleet(&registry, Some(&before))?;
         Ok((setup.config, fleet))
     });
@@ -173,7 +161,7 @@ pub fn log() -> Done {
         Some(text) => EnvFilter::try_new(&text).map_err(|e| Failure::Cannot(format!("WEIR_LOG: {e}")))?,
         None => EnvFilter::new("warn"),
     };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     let set = match crate::configure::variable("WEIR_LOG_FORMAT").as_deref() {
         Some("json") => subscriber.json().try_init(),
         _ => subscriber.compact().try_init(),

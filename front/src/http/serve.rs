@@ -194,7 +194,8 @@ impl Front {
                 Err(why) => return Err(Refusal::new(503, "not_ready", format!("Not ready: {why}."))),
             },
             Place::Metrics => {
-                let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+                let kind =
+                    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
                 response.headers_mut().insert(CONTENT_TYPE, kind);
                 *response.body_mut() = Bytes::from(self.relay.metrics()).into();
             }

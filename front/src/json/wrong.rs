@@ -72,6 +72,9 @@ impl Wrong {
             let wrong = text(body).and_then(|text| read(text, Skip)).err().unwrap_or(self);
             let message = &wrong.0.message;
             let (what, place) = message.rsplit_once(" at line ").unwrap_or((message, "1 column 1"));
+            // In words that say what is allowed.
+            let what =
+                if what == "recursion limit exceeded" { "nested deeper than 127 levels" } else { what };
             let place = place.replace(" column", ", column");
             let mut bad = BadInput::new(format!("The body is not valid JSON: line {place}: {what}"));
             bad.param = path;

@@ -173,9 +173,9 @@ fn bad_requests_are_refused_where_they_are_wrong() {
         (s(r#"{"role":"user","content":"\ud800"}"#), "hex escape"),
         (m(r#""x":"\ud800""#), "hex escape"),
         (s("{\"role\":\"user\",\"content\":\"a\0b\"}"), "control character"),
-        (deep_200, "recursion limit"),
-        (deep_100k, "recursion limit"),
-        (deep_options, "recursion limit"),
+        (deep_200, "nested deeper than 127 levels"),
+        (deep_100k, "nested deeper than 127 levels"),
+        (deep_options, "nested deeper than 127 levels"),
         // The wrong thing altogether.
         ("[]".into(), "JSON object"),
         ("\"hi\"".into(), "JSON object"),
