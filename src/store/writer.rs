@@ -12,6 +12,10 @@ use std::time::Duration;
 /// The log is folded into the file every so many entries: some 8 MiB.
 const FOLD_EVERY: u64 = 8_192;
 
+/// How long the end of a request may lie before it is written, waiting for a hold to be synced with. If the power
+/// fails within that time, the request is settled at its estimate.
+const LIE: Duration = Duration::from_millis(5);
+
 /// A group of as many entries tells of a load under which the next is let gather.
 const BUSY: usize = 12;
 
@@ -34,6 +38,10 @@ struct Waiting {
     closing: bool,
     /// The writer sleeps and wants to be woken.
     asleep: bool,
+    /// Somebody is about to wait for one of these.
+    urgent: bool,
+    /// The writer lets what is not urgent lie for a moment.
+    lazing: bool,
 }
 
 /// Entries in the order in which they will be written.
@@ -58,13 +66,16 @@ impl Queue {
 
     /// Appends a job and says its mark.
     pub fn push(&self, job: Job) -> u64 {
+        // An answer waits for its hold; nobody waits for the end of one.
+        let urgent = !job.entry.kind.ends();
         let mut waiting = self.lock();
         waiting.jobs.push(job);
         waiting.issued += 1;
+        waiting.urgent |= urgent;
         let mark = waiting.issued;
-        let asleep = std::mem::take(&mut waiting.asleep);
+        let wake = std::mem::take(&mut waiting.asleep) || (urgent && waiting.lazing);
         drop(waiting);
-        if asleep {
+        if wake {
             self.bell.notify_one();
         }
         mark
@@ -88,6 +99,12 @@ impl Queue {
             waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         waiting.asleep = false;
+        if !waiting.urgent && !waiting.closing {
+            waiting.lazing = true;
+            let more = self.bell.wait_timeout_while(waiting, LIE, |waiting| !waiting.urgent && !waiting.closing);
+            waiting = more.unwrap_or_else(PoisonError::into_inner).0;
+            waiting.lazing = false;
+        }
         if !gather.is_zero() && !waiting.closing {
             let more = self.bell.wait_timeout_while(waiting, gather, |waiting| !waiting.closing);
             waiting = more.unwrap_or_else(PoisonError::into_inner).0;
@@ -95,6 +112,7 @@ impl Queue {
         std::mem::swap(&mut group.jobs, &mut waiting.jobs);
         std::mem::swap(&mut group.tallies, &mut waiting.tallies);
         group.mark = waiting.issued;
+        waiting.urgent = false;
         !waiting.closing || !group.jobs.is_empty()
     }
 }

@@ -44,7 +44,7 @@ const TRAILERS: HeaderValue = HeaderValue::from_static(
 );
 
 /// What fits an answer with all of ours: the map is made once and never grows.
-pub const ROOM: usize = 40;
+pub const ROOM: usize = 24;
 
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
