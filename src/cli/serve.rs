@@ -161,7 +161,10 @@ pub fn log() -> Done {
         Some(text) => EnvFilter::try_new(&text).map_err(|e| Failure::Cannot(format!("WEIR_LOG: {e}")))?,
         None => EnvFilter::new("warn"),
     };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let set = match crate::configure::variable("WEIR_LOG_FORMAT").as_deref() {
         Some("json") => subscriber.json().try_init(),
         _ => subscriber.compact().try_init(),

@@ -101,7 +101,8 @@ impl Queue {
         waiting.asleep = false;
         if !waiting.urgent && !waiting.closing {
             waiting.lazing = true;
-            let more = self.bell.wait_timeout_while(waiting, LIE, |waiting| !waiting.urgent && !waiting.closing);
+            let more =
+                self.bell.wait_timeout_while(waiting, LIE, |waiting| !waiting.urgent && !waiting.closing);
             waiting = more.unwrap_or_else(PoisonError::into_inner).0;
             waiting.lazing = false;
         }
