@@ -47,6 +47,13 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
 
+/// A seed from the operating system.
+pub fn random() -> Result<u64, getrandom::Error> {
+    let mut bytes = [0; 8];
+    getrandom::getrandom(&mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
 impl Setup {
     /// Reads the file, or looks around where there is none; where nothing is found, the built-in lab.
     pub fn read(named: Option<&Path>, clock: &NativeClock) -> Result<Self, Misconfigured> {

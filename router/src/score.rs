@@ -254,7 +254,21 @@ fn quality(wish: &Wish, offer: &Offer) -> (Option<f64>, f64) {
     };
     let confidence = if quality.confidence.is_nan() { 0.0 } else { quality.confidence.clamp(0.0, 1.0) };
     let spared = wish.brief.effort.is_some_and(|e| e < Effort::Medium) && !offer.card.efforts.is_empty();
-    (Some(quality.mean), if spared { confidence / 2.0 } else { confidence })
+    (Some(quality.mean * room(wish, offer)), if spared { confidence / 2.0 } else { confidence })
+}
+
+/// Output tokens that a model which always reasons wants before it has said anything.
+const REASONING_ROOM: u32 = 1_024;
+
+/// How much of an answer fits, 0 to 1. A model that always reasons spends the client's output limit on that first, and
+/// may end it without a word; every other model uses a small limit well.
+fn room(wish: &Wish, offer: &Offer) -> f64 {
+    match wish.brief.max_output {
+        Some(limit) if offer.card.reasons_always => {
+            f64::from(limit.min(REASONING_ROOM)) / f64::from(REASONING_ROOM)
+        }
+        _ => 1.0,
+    }
 }
 
 #[cfg(test)]
@@ -347,5 +361,22 @@ mod tests {
         let card = vocab::Card { efforts: vec![Effort::Low, Effort::High], ..card("a/m") };
         let parts = Parts::of(&wish(&brief, &limits), &offer(&card), NOW);
         assert_eq!((parts.quality, parts.quality_confidence), (Some(0.8), 0.25));
+    }
+
+    #[test]
+    fn a_model_that_always_reasons_needs_room() {
+        let (mut brief, limits) = (brief(), limits());
+        let reasons = vocab::Card { reasons_always: true, ..card("a/m") };
+        for (limit, reasoner, other) in
+            [(None, 0.8, 0.8), (Some(4_096), 0.8, 0.8), (Some(512), 0.4, 0.8), (Some(0), 0.0, 0.8)]
+        {
+            brief.max_output = limit;
+            let quality = |card: &vocab::Card| Parts::of(&wish(&brief, &limits), &offer(card), NOW).quality;
+            assert_eq!(
+                (quality(&reasons), quality(&card("a/m"))),
+                (Some(reasoner), Some(other)),
+                "{limit:?}"
+            );
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Common, Failure, Place};
 use crate::net::{Listen, NativeClock, NativeHttp, serve};
-use crate::node::{Node, Setup, block_on};
+use crate::node::{Node, Setup, block_on, random};
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, HeaderValue};
@@ -65,7 +65,7 @@ impl Server {
         let listen = Listen::bind(([127, 0, 0, 1], 0).into(), 1)?;
         let origin = format!("http://{}", listen.address);
         let node = Node::start(setup, &place.data, clock)?;
-        let seed = place.seed.map_or_else(getrandom::u64, Ok)?;
+        let seed = place.seed.map_or_else(random, Ok)?;
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new().name("weir".into()).spawn(move || {
             let served = serve(

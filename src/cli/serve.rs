@@ -3,7 +3,7 @@
 use super::{Common, Done, Failure, Place};
 use crate::configure::Misconfigured;
 use crate::net::{Listen, NativeClock, serve};
-use crate::node::{Node, Origin, Setup, terms};
+use crate::node::{Node, Origin, Setup, random, terms};
 use crate::store::Store;
 use clap::Args;
 use policy::Settings;
@@ -45,7 +45,7 @@ impl Serve {
         announce(&node, &listen, &self.place);
         let seed = match self.place.seed {
             Some(seed) => seed,
-            None => getrandom::u64()?,
+            None => random()?,
         };
         let (stop, stopped) = watch::channel(false);
         let tend = tend(
