@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use vocab::{Duration, Segments};
 
 /// Unused connections kept for each provider and core.
-const IDLE_MAX: usize = 256;
+const IDLE_MAX: usize = 1_024;
 /// Providers close idle connections after a minute or more; ours are given up sooner, so that a request seldom meets
 /// one that is just being closed.
 const IDLE_FOR: Duration = Duration::from_secs(45);
