@@ -1,7 +1,7 @@
 //! Credits: what customers see instead of dollars.
 
 use serde::{Serialize, Serializer};
-use vocab::{Pico, Ratio};
+use vocab::{Decimal, Pico, Ratio};
 
 /// How many dollars a credit is, and what is added to the provider's price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,11 @@ fn scaled(value: i128, num: i128, den: i128, way: Way) -> Option<i128> {
         return None;
     }
     let product = value.checked_mul(num)?;
-    let (whole, rest) = (product.div_euclid(den), product.rem_euclid(den));
+    // Division of 128 bits is slow, and nearly every amount fits into 64.
+    let (whole, rest) = match (u64::try_from(product), u64::try_from(den)) {
+        (Ok(product), Ok(den)) => (i128::from(product / den), i128::from(product % den)),
+        _ => (product.div_euclid(den), product.rem_euclid(den)),
+    };
     match way {
         Way::Down => Some(whole),
         Way::HalfUp => whole.checked_add(i128::from(rest >= den - rest)),
@@ -86,20 +90,41 @@ fn scaled(value: i128, num: i128, den: i128, way: Way) -> Option<i128> {
 /// Decimal, without trailing zeros: `12.5`, `0.000043`, `-3`.
 impl std::fmt::Display for Credit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let per = Self::PER_CREDIT.unsigned_abs();
-        let (whole, rest) = (self.0.unsigned_abs() / per, self.0.unsigned_abs() % per);
-        if rest == 0 {
-            return write!(f, "{sign}{whole}");
-        }
-        let places = format!("{rest:06}");
-        write!(f, "{sign}{whole}.{}", places.trim_end_matches('0'))
+        f.write_str(self.text().as_str())
     }
 }
 
+impl Credit {
+    /// The same text as `Display` gives, without the formatter.
+    pub fn text(self) -> Decimal {
+        let per = Self::PER_CREDIT.unsigned_abs();
+        let abs = self.0.unsigned_abs();
+        let (whole, rest) = match u64::try_from(abs) {
+            Ok(small) => (u128::from(small / MILLION), small % MILLION),
+            Err(_) => (abs / per, u64::try_from(abs % per).unwrap_or_default()),
+        };
+        let mut text = Decimal::default();
+        if rest > 0 {
+            let (mut places, mut width) = (rest, 6);
+            while places.is_multiple_of(10) {
+                (places, width) = (places / 10, width - 1);
+            }
+            text.places(places, width);
+            text.push(b'.');
+        }
+        text.whole(whole);
+        if self.0 < 0 {
+            text.push(b'-');
+        }
+        text
+    }
+}
+
+const MILLION: u64 = 1_000_000;
+
 impl Serialize for Credit {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 
@@ -133,6 +158,20 @@ mod tests {
         ] {
             assert_eq!(cent.used(Pico(pico)).unwrap().to_string(), used, "{pico}");
             assert_eq!(cent.worth(Pico(pico)).unwrap().to_string(), worth, "{pico}");
+        }
+    }
+
+    #[test]
+    fn credits_are_written_without_trailing_zeros() {
+        for (millionths, text) in [
+            (0, "0"),
+            (-3_000_000, "-3"),
+            (12_500_000, "12.5"),
+            (43, "0.000043"),
+            (i128::MAX, "170141183460469231731687303715884.105727"),
+            (i128::from(u64::MAX) + 1, "18446744073709.551616"),
+        ] {
+            assert_eq!(Credit(millionths).to_string(), text);
         }
     }
 

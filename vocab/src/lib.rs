@@ -22,7 +22,7 @@ pub use dice::Dice;
 pub use event::{Event, Finish};
 pub use fault::Fault;
 pub use model::{Caps, Card, Dialect, Kind, Quality, Status};
-pub use money::{BadAmount, Pico, Rate, Ratio};
+pub use money::{BadAmount, Decimal, Pico, Rate, Ratio};
 pub use price::{Change, Price, Rates, Tier};
 pub use time::{Duration, Instant};
 pub use usage::{Bucket, Modifiers, Usage};

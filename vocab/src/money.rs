@@ -45,7 +45,13 @@ impl std::iter::Sum for Pico {
 /// Decimal USD: nine places, or twelve where the amount has a part below a nanodollar.
 impl fmt::Display for Pico {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
+        f.write_str(self.text().as_str())
+    }
+}
+
+impl Pico {
+    /// The same text as [`Display`](fmt::Display) gives, without the formatter: every answer has several amounts.
+    pub fn text(self) -> Decimal {
         let abs = self.0.unsigned_abs();
         // Division of 128 bits is slow, and nearly every amount fits into 64.
         let (usd, rest) = match u64::try_from(abs) {
@@ -55,9 +61,70 @@ impl fmt::Display for Pico {
             }
         };
         let (places, width) = if rest.is_multiple_of(1_000) { (rest / 1_000, 9) } else { (rest, 12) };
-        match u64::try_from(usd) {
-            Ok(usd) => write!(f, "{sign}{usd}.{places:0width$}"),
-            Err(_) => write!(f, "{sign}{usd}.{places:0width$}"),
+        let mut text = Decimal::default();
+        text.places(places, width);
+        text.push(b'.');
+        text.whole(usd);
+        if self.0 < 0 {
+            text.push(b'-');
+        }
+        text
+    }
+}
+
+/// A decimal number as text, without an allocation. Written from its last digit to its first.
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal {
+    digits: [u8; Self::ROOM],
+    from: usize,
+}
+
+impl Default for Decimal {
+    fn default() -> Self {
+        Self { digits: [b'0'; Self::ROOM], from: Self::ROOM }
+    }
+}
+
+impl Decimal {
+    /// What the longest of them takes: 39 digits, twelve places at most among them, a point and a sign.
+    const ROOM: usize = 56;
+
+    pub fn as_str(&self) -> &str {
+        // Only ASCII is ever written.
+        self.digits.get(self.from..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+
+    /// Puts a byte before what is there. More than there is room for is left out.
+    pub fn push(&mut self, ascii: u8) {
+        let Some(at) = self.from.checked_sub(1) else { return };
+        if let Some(place) = self.digits.get_mut(at) {
+            *place = if ascii.is_ascii() { ascii } else { b'?' };
+            self.from = at;
+        }
+    }
+
+    /// Exactly `width` digits of a number, with zeros before it.
+    pub fn places(&mut self, mut number: u64, width: usize) {
+        for _ in 0..width {
+            self.push(b'0' + (number % 10) as u8);
+            number /= 10;
+        }
+    }
+
+    /// A whole number.
+    pub fn whole(&mut self, mut number: u128) {
+        // 128-bit division only while it is needed.
+        while number > u128::from(u64::MAX) {
+            self.push(b'0' + (number % 10) as u8);
+            number /= 10;
+        }
+        let mut number = number as u64;
+        loop {
+            self.push(b'0' + (number % 10) as u8);
+            number /= 10;
+            if number == 0 {
+                return;
+            }
         }
     }
 }
@@ -109,7 +176,7 @@ impl FromStr for Pico {
 
 impl Serialize for Pico {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 
@@ -201,6 +268,8 @@ mod tests {
         assert_eq!(Pico(1).to_string(), "0.000000000001");
         assert_eq!(Pico(-1_500_000_000_000).to_string(), "-1.500000000");
         assert_eq!(Pico(i128::MIN).to_string(), "-170141183460469231731687303.715884105728");
+        assert_eq!(Pico(i128::MIN).text().as_str(), "-170141183460469231731687303.715884105728");
+        assert_eq!(Pico::ZERO.to_string(), "0.000000000");
         assert_eq!(Pico(i128::from(u64::MAX)).to_string(), "18446744.073709551615");
         for bad in [
             "",

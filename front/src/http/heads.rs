@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use relay::{Advice, Bill, Served};
-use vocab::Duration;
+use vocab::{Decimal, Duration};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROVIDER: HeaderName = HeaderName::from_static("x-provider");
@@ -52,18 +52,19 @@ const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset
 /// A text as a header's value. What is not printable ASCII is replaced: clients read other bytes as Latin-1 or refuse
 /// the whole answer.
 pub fn value(text: &str) -> HeaderValue {
-    let plain = |c: char| (' '..='~').contains(&c);
-    let replaced = || made(text.chars().map(|c| if plain(c) { c } else { '?' }).collect());
-    if text.chars().all(plain) {
-        HeaderValue::from_str(text).unwrap_or_else(|_| replaced())
-    } else {
-        replaced()
+    if text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        return HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("?"));
     }
+    made(text.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect())
 }
 
 /// The same for a text that was made for it: not copied.
 fn made(text: String) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("?"))
+}
+
+fn decimal(text: Decimal) -> HeaderValue {
+    HeaderValue::from_str(text.as_str()).unwrap_or_else(|_| HeaderValue::from_static("?"))
 }
 
 fn number(n: u64) -> HeaderValue {
@@ -120,7 +121,7 @@ pub fn stream(out: &mut HeaderMap, who: &Served, credits: &Credits, trailers: bo
     }
     served(out, who);
     out.insert(ROUTE_ATTEMPTS, HeaderValue::from(who.attempts));
-    out.insert(COST_MAX_USD, made(who.cost_max.to_string()));
+    out.insert(COST_MAX_USD, decimal(who.cost_max.text()));
     balance(out, who.balance.available(), credits);
 }
 
@@ -147,9 +148,9 @@ fn bill(out: &mut HeaderMap, who: &Served, bill: &Bill, credits: &Credits) {
     out.insert(ROUTE_ATTEMPTS, HeaderValue::from(attempts));
     out.insert(TOKENS_IN, number(bill.usage.tokens_in()));
     out.insert(TOKENS_OUT, number(bill.usage.tokens_out()));
-    out.insert(COST_USD, made(bill.cost.to_string()));
+    out.insert(COST_USD, decimal(bill.cost.text()));
     if let Some(used) = report::used(credits, bill.cost) {
-        out.insert(CREDITS_USED, made(used.to_string()));
+        out.insert(CREDITS_USED, decimal(used.text()));
     }
     balance(out, bill.balance.available(), credits);
     if let Some(advice) = &bill.advice {
@@ -159,13 +160,13 @@ fn bill(out: &mut HeaderMap, who: &Served, bill: &Bill, credits: &Credits) {
 
 fn balance(out: &mut HeaderMap, available: vocab::Pico, credits: &Credits) {
     if let Some(worth) = report::worth(credits, available) {
-        out.insert(CREDITS_BALANCE, made(worth.to_string()));
+        out.insert(CREDITS_BALANCE, decimal(worth.text()));
     }
 }
 
 fn advise(out: &mut HeaderMap, advice: &Advice) {
     out.insert(ADVISOR_MODEL, value(&advice.model));
-    out.insert(ADVISOR_SAVINGS_USD, made(advice.savings_usd.to_string()));
+    out.insert(ADVISOR_SAVINGS_USD, decimal(advice.savings_usd.text()));
     out.insert(ADVISOR_SAVINGS_PCT, HeaderValue::from(advice.savings_pct));
     out.insert(ADVISOR_QUALITY_DELTA, made(format!("{:.3}", advice.quality_delta)));
     out.insert(ADVISOR_LATENCY_DELTA_MS, HeaderValue::from(advice.latency_delta_ms));

@@ -12,6 +12,7 @@ mod read;
 mod scan;
 pub mod usage;
 mod wait;
+mod walk;
 mod watch;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod formats;
 mod plain;
 
 pub use formats::read;
-pub(super) use plain::Plain;
+pub(super) use plain::plain;
 
 use crate::foreign::count;
 use serde_json::Value;

@@ -1,94 +1,74 @@
 //! The usage of nearly every reply: chat completions' own names, plain counts, parts that fit into their totals.
 //! Anything else is refused here and read by the long way, so that both ways agree.
 
-use serde::Deserialize;
+use crate::openai::walk::Walk;
 use vocab::{Bucket, Usage};
 
-#[derive(Deserialize)]
-pub(in crate::openai) struct Plain {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    #[serde(default, rename = "prompt_tokens_details", deserialize_with = "object")]
-    within: Within,
-    #[serde(default, rename = "completion_tokens_details", deserialize_with = "object")]
-    without: Without,
+/// The parts of the prompt, and the buckets they go to.
+const WITHIN: [(&[u8], Bucket); 4] = [
+    (b"cached_tokens", Bucket::CacheRead),
+    (b"audio_tokens", Bucket::InputAudio),
+    (b"cache_write_tokens", Bucket::CacheWrite),
+    (b"image_tokens", Bucket::InputImage),
+];
+
+/// The parts of the completion.
+const WITHOUT: [(&[u8], Bucket); 3] = [
+    (b"reasoning_tokens", Bucket::Reasoning),
+    (b"audio_tokens", Bucket::OutputAudio),
+    (b"image_tokens", Bucket::OutputImage),
+];
+
+/// The usage object that begins here. None where a part is larger than what it is a part of, and for anything unusual.
+pub(in crate::openai) fn plain(walk: &mut Walk<'_>) -> Option<Usage> {
+    let mut usage = Usage::default();
+    let (mut input, mut output) = (None, None);
+    let (mut within, mut without) = (None, None);
+    walk.object(|walk, key| match key {
+        b"prompt_tokens" => once(&mut input, walk.count()?),
+        b"completion_tokens" => once(&mut output, walk.count()?),
+        b"prompt_tokens_details" => once(&mut within, parts(walk, &WITHIN, &mut usage)?),
+        b"completion_tokens_details" => once(&mut without, parts(walk, &WITHOUT, &mut usage)?),
+        // The other names of the same.
+        b"input_tokens_details"
+        | b"input_token_details"
+        | b"output_tokens_details"
+        | b"output_token_details" => None,
+        _ => walk.skip(),
+    })?;
+    usage.set(Bucket::Input, input?.checked_sub(within.unwrap_or(0))?);
+    usage.set(Bucket::Output, output?.checked_sub(without.unwrap_or(0))?);
+    Some(usage)
 }
 
-/// Parts of the prompt.
-#[derive(Default, Deserialize)]
-struct Within {
-    #[serde(default)]
-    cached_tokens: u64,
-    #[serde(default)]
-    cache_write_tokens: u64,
-    #[serde(default)]
-    audio_tokens: u64,
-    #[serde(default)]
-    image_tokens: u64,
-    /// Tells how long what was written lives: read by the long way.
-    #[serde(default, rename = "cache_write_tokens_details")]
-    _lives: Never,
+fn once(place: &mut Option<u64>, count: u64) -> Option<()> {
+    place.replace(count).is_none().then_some(())
 }
 
-/// Parts of the completion.
-#[derive(Default, Deserialize)]
-struct Without {
-    #[serde(default)]
-    reasoning_tokens: u64,
-    #[serde(default)]
-    audio_tokens: u64,
-    #[serde(default)]
-    image_tokens: u64,
-}
-
-/// A field that must not be there.
-#[derive(Default)]
-struct Never;
-
-impl<'de> Deserialize<'de> for Never {
-    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom("out of the ordinary"))
-    }
-}
-
-/// An object, never the list that a derived struct would be read from as well.
-fn object<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    crate::openai::glance::Object::deserialize(deserializer).map(|object| object.0)
-}
-
-impl Plain {
-    /// None where a part is larger than what it is a part of.
-    pub fn usage(&self) -> Option<Usage> {
-        use Bucket::{
-            CacheRead, CacheWrite, Input, InputAudio, InputImage, Output, OutputAudio, OutputImage, Reasoning,
-        };
-        let Within { cached_tokens, cache_write_tokens, audio_tokens, image_tokens, .. } = self.within;
-        let input = [cached_tokens, cache_write_tokens, audio_tokens, image_tokens]
-            .into_iter()
-            .try_fold(self.prompt_tokens, u64::checked_sub)?;
-        let spoken = &self.without;
-        let output = [spoken.reasoning_tokens, spoken.audio_tokens, spoken.image_tokens]
-            .into_iter()
-            .try_fold(self.completion_tokens, u64::checked_sub)?;
-        let counts = [
-            (Input, input),
-            (CacheRead, cached_tokens),
-            (CacheWrite, cache_write_tokens),
-            (InputAudio, audio_tokens),
-            (InputImage, image_tokens),
-            (Output, output),
-            (Reasoning, spoken.reasoning_tokens),
-            (OutputAudio, spoken.audio_tokens),
-            (OutputImage, spoken.image_tokens),
-        ];
-        Some(counts.into_iter().fold(Usage::default(), |usage, (bucket, count)| usage.with(bucket, count)))
-    }
+/// Puts the parts of a total into their buckets, and says what they come to.
+fn parts(walk: &mut Walk<'_>, known: &[(&[u8], Bucket)], usage: &mut Usage) -> Option<u64> {
+    let (mut sum, mut taken) = (0_u64, 0_u32);
+    walk.object(|walk, key| match known.iter().position(|(name, _)| *name == key) {
+        Some(place) => {
+            let count = walk.count()?;
+            let fresh = taken & (1 << place) == 0;
+            taken |= 1 << place;
+            usage.set(known.get(place)?.1, count);
+            sum = sum.checked_add(count)?;
+            fresh.then_some(())
+        }
+        // Tells how long what was written lives: read by the long way.
+        None if key == b"cache_write_tokens_details" => None,
+        None => walk.skip(),
+    })?;
+    Some(sum)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Plain;
+    use super::plain;
     use crate::openai::usage::chat;
+    use crate::openai::walk::Walk;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -121,7 +101,8 @@ mod tests {
                 "prompt_tokens": input, "completion_tokens": output, "total_tokens": 9,
                 "prompt_tokens_details": within, "completion_tokens_details": without,
             });
-            let short = serde_json::from_str::<Plain>(&usage.to_string()).ok().and_then(|plain| plain.usage());
+            let text = usage.to_string();
+            let short = Walk::along(text.as_bytes()).and_then(|mut walk| plain(&mut walk));
             if let Some(short) = short {
                 prop_assert_eq!(Some(short), chat(&usage));
             }
