@@ -1,9 +1,9 @@
 //! Local model servers that answer, and what they serve.
 
-use crate::configure::{LOCAL, provider, variable};
+use crate::configure::{LOCAL, variable};
 use crate::net::{NativeClock, NativeHttp};
 use http::HeaderMap;
-use relay::config::{Config, ProviderKind};
+use relay::config::{Config, ProviderConfig, ProviderKind};
 use relay::probe::{Listed, list};
 use vocab::Duration;
 
@@ -25,7 +25,7 @@ pub async fn local(config: &mut Config, clock: &NativeClock) {
         config
             .providers
             .entry(kind.name().into())
-            .or_insert_with(|| provider(kind, base_url, vec![], models));
+            .or_insert_with(|| ProviderConfig { models, ..ProviderConfig::at(kind, base_url) });
     }
 }
 

@@ -4,17 +4,18 @@ use crate::configure::{self, Misconfigured, variable};
 use crate::discover;
 use crate::fake;
 use crate::net::{NativeClock, NativeHttp, Tasks};
-use crate::store::{Options, Store, Terms};
+use crate::store::{Options, Store};
 use front::Front;
 use providers::catalogue::Catalogue;
 use relay::Relay;
 use relay::config::Config;
+use relay::environment;
 use relay::fleet::Fleet;
 use relay::metrics::Registry;
-use relay::ports::Clock;
+use relay::ports::Books;
+use relay::still::Still;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use vocab::Pico;
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Setup {
     pub fn look(named: Option<&Path>, clock: &NativeClock) -> Result<Option<Self>, Misconfigured> {
         let (origin, mut config) = match configure::file(named)? {
             Some((path, config)) => (Origin::File(path), config),
-            None => (Origin::Environment, configure::from_environment()),
+            None => (Origin::Environment, environment::config(&variable)),
         };
         let looked = block_on(async {
             match origin {
@@ -79,7 +80,7 @@ impl Setup {
             }
         });
         let warnings = looked.map_err(Misconfigured::one)?;
-        configure::service_from_environment(&mut config.service);
+        environment::service(&mut config.service, &variable);
         if origin == Origin::Environment && config.providers.is_empty() {
             return Ok(None);
         }
@@ -90,7 +91,7 @@ impl Setup {
     /// A lab of one's own scenario, and nothing else.
     pub fn lab(lab: &fake::Running) -> Result<Self, Misconfigured> {
         let mut config = Config::default();
-        configure::service_from_environment(&mut config.service);
+        environment::service(&mut config.service, &variable);
         lab.configure(&mut config);
         let catalogue = catalogue(None)?.overlay(lab.catalogue()?);
         Ok(Self { origin: Origin::Lab, config, catalogue, warnings: vec![] })
@@ -127,34 +128,24 @@ impl Node {
             tracing::warn!("{warning}");
         }
         let config = setup.config.clone();
-        let terms = move |name: &str| terms(&config, name);
+        let terms = move |name: &str| config.terms(name);
         let options = Options { terms: Box::new(terms), ..Options::default() };
-        let store = Store::open(data, options, clock.now())
+        let store = Store::open(data, options, clock.ledger())
             .map_err(|e| Misconfigured::one(format!("{}: {e}", data.display())))?;
         let store = Arc::new(store);
+        let books: Arc<dyn Books> = match clock.stands() {
+            None => store.clone(),
+            Some(at) => Arc::new(Still::new(store.clone(), at)),
+        };
         let relay = Relay::new(
             Arc::new(NativeHttp),
             Arc::new(clock),
-            store.clone(),
+            books,
             Arc::new(Tasks),
             registry.clone(),
             fleet,
         );
         let front = Arc::new(Front::new(relay.clone()));
         Ok(Self { relay, front, store, registry, setup })
-    }
-}
-
-/// What an account is allowed. Without keys, callers on loopback are `local`, metered like any other and without a limit
-/// until one is configured. An account that nobody configured has no credit.
-pub fn terms(config: &Config, name: &str) -> Terms {
-    match config.accounts.get(name) {
-        Some(account) => {
-            Terms { overdraft: account.overdraft_usd, opening: account.credit_usd.unwrap_or_default() }
-        }
-        None if name == "local" && config.service.keys.is_empty() => {
-            Terms { overdraft: None, opening: Pico::ZERO }
-        }
-        None => Terms { overdraft: Some(Pico::ZERO), opening: Pico::ZERO },
     }
 }

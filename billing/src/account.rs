@@ -190,7 +190,7 @@ impl Account {
                 next.held = given_back(next.held, open)?;
                 Ok(Verdict::Do {
                     amount: Pico::ZERO,
-                    detail: release_text(open.held, open.seq, lines, why),
+                    detail: detail::release_text(open.held, open.seq, lines, why),
                     next,
                 })
             }
@@ -263,7 +263,7 @@ impl Op {
                 .map(|was| settle_text(was.held, was.hold, lines, *estimated)),
             Self::Release { lines, why, .. } => tally::read::<detail::Release>(entry)
                 .ok()
-                .map(|was| release_text(was.held, was.hold, lines, why)),
+                .map(|was| detail::release_text(was.held, was.hold, lines, why)),
         };
         text.is_some_and(|text| text == entry.detail)
     }
@@ -271,8 +271,8 @@ impl Op {
 
 fn orphan(id: &str, open: &Open) -> Op {
     let line = Line {
-        provider: String::new(),
-        model: String::new(),
+        provider: "".into(),
+        model: "".into(),
         usage: Usage { estimated: true, ..Usage::default() },
         price: None,
         amount: open.estimate,
@@ -283,13 +283,7 @@ fn orphan(id: &str, open: &Open) -> Op {
 
 fn settle_text(held: Pico, hold: u64, lines: &[Line], estimated: bool) -> String {
     let over = sum(lines).is_ok_and(|amount| amount > held);
-    let detail = detail::Settle { estimated, held, hold, lines: Cow::Borrowed(lines), over };
-    detail::text(&detail, 64 + 256 * lines.len())
-}
-
-fn release_text(held: Pico, hold: u64, lines: &[Line], why: &str) -> String {
-    let detail = detail::Release { held, hold, lines: Cow::Borrowed(lines), why: Cow::Borrowed(why) };
-    detail::text(&detail, 64 + why.len() + 256 * lines.len())
+    detail::settle_text(held, hold, lines, estimated, over)
 }
 
 /// What is held once this hold has ended. Never less than nothing: the books would be wrong, so nothing is done.

@@ -2,6 +2,7 @@
 //! text.
 
 use crate::Line;
+use crate::write::Json;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -63,16 +64,95 @@ pub(crate) fn text(detail: &impl Serialize, room: usize) -> String {
 
 /// A hold's detail. Tags that are no JSON are kept as a JSON string.
 pub(crate) fn hold_text(estimate: Pico, lease_until: Instant, tags: &str) -> String {
-    if tags.is_empty() {
-        return text(&Hold { estimate, lease_until, tags: None }, 80);
-    }
-    let quoted;
-    let tags = match serde_json::from_str::<&RawValue>(tags) {
-        Ok(raw) => Some(raw),
-        Err(_) => {
-            quoted = serde_json::value::to_raw_value(tags).ok();
-            quoted.as_deref()
+    let mut json = Json::with_room(96 + tags.len());
+    json.raw("{\"estimate\":");
+    json.money(estimate);
+    json.raw(",\"lease_until\":");
+    json.time(lease_until);
+    if !tags.is_empty() {
+        json.raw(",\"tags\":");
+        match serde_json::from_str::<&RawValue>(tags) {
+            Ok(raw) => json.raw(raw.get()),
+            Err(_) => json.string(tags),
         }
-    };
-    text(&Hold { estimate, lease_until, tags }, 96 + tags.map_or(0, |raw| raw.get().len()))
+    }
+    json.raw("}");
+    json.into_text()
+}
+
+/// A settlement's detail.
+pub(crate) fn settle_text(held: Pico, hold: u64, lines: &[Line], estimated: bool, over: bool) -> String {
+    let mut json = Json::with_room(64 + 256 * lines.len());
+    json.raw(if estimated { "{\"estimated\":true,\"held\":" } else { "{\"held\":" });
+    json.money(held);
+    json.raw(",\"hold\":");
+    json.number(hold);
+    json.raw(",\"lines\":");
+    json.lines(lines);
+    json.raw(if over { ",\"over\":true}" } else { "}" });
+    json.into_text()
+}
+
+/// A release's detail.
+pub(crate) fn release_text(held: Pico, hold: u64, lines: &[Line], why: &str) -> String {
+    let mut json = Json::with_room(64 + why.len() + 256 * lines.len());
+    json.raw("{\"held\":");
+    json.money(held);
+    json.raw(",\"hold\":");
+    json.number(hold);
+    json.raw(",\"lines\":");
+    json.lines(lines);
+    json.raw(",\"why\":");
+    json.string(why);
+    json.raw("}");
+    json.into_text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use vocab::{Bucket, Modifiers, Usage};
+
+    fn line() -> impl Strategy<Value = Line> {
+        let counts = prop::collection::vec((0..Bucket::COUNT, any::<u64>()), 0..4);
+        let flags = (any::<[bool; 3]>(), 0u8..32);
+        let texts = (".*", "[a-z/:-]{0,9}", prop::option::of("[a-z@0-9]{0,9}"), "\\PC*");
+        (counts, flags, texts, any::<i64>()).prop_map(
+            |(counts, (flags, bits), (provider, model, price, outcome), amount)| {
+                let mut usage = Usage { modifiers: Modifiers::from_bits_truncate(bits), ..Usage::default() };
+                [usage.estimated, usage.partial, usage.anomaly] = flags;
+                for (bucket, count) in counts {
+                    usage.counts[bucket] = count;
+                }
+                Line {
+                    provider: provider.into(),
+                    model: model.into(),
+                    usage,
+                    price: price.map(Into::into),
+                    amount: Pico(amount.into()),
+                    outcome: outcome.into(),
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_serde_writes(
+            lines in prop::collection::vec(line(), 0..3), held in any::<i64>(), hold in any::<u64>(), why in ".*",
+            estimated in any::<bool>(), over in any::<bool>(), until in 0..u64::MAX / 2,
+        ) {
+            let (held, until) = (Pico(held.into()), Instant::from_micros(until));
+            let settle = Settle { estimated, held, hold, lines: Cow::Borrowed(&lines), over };
+            prop_assert_eq!(settle_text(held, hold, &lines, estimated, over), text(&settle, 0));
+            let release = Release { held, hold, lines: Cow::Borrowed(&lines), why: Cow::Borrowed(&why) };
+            prop_assert_eq!(release_text(held, hold, &lines, &why), text(&release, 0));
+            let tags = serde_json::value::to_raw_value(&why).unwrap();
+            let hold = Hold { estimate: held, lease_until: until, tags: Some(&tags) };
+            prop_assert_eq!(hold_text(held, until, tags.get()), text(&hold, 0));
+            let hold = Hold { estimate: held, lease_until: until, tags: None };
+            prop_assert_eq!(hold_text(held, until, ""), text(&hold, 0));
+        }
+    }
 }

@@ -107,7 +107,8 @@ impl Entry {
         1 + 4 * 4 + 2 * 8 + 4 * 16 + 7 + self.account.len() + self.op_id.len() + self.detail.len()
     }
 
-    fn write_canonical(&self, out: &mut Vec<u8>) {
+    /// Appends the canonical bytes.
+    pub fn write_canonical(&self, out: &mut Vec<u8>) {
         let after = self.balance_after;
         out.push(FORMAT);
         text(out, &self.account);
@@ -120,6 +121,11 @@ impl Entry {
         }
         text(out, &self.detail);
     }
+}
+
+/// The hash of the entry with these canonical bytes, behind the one with that hash.
+pub fn link(prev_hash: &Hash, canonical: &[u8]) -> Hash {
+    Sha256::new().chain_update(prev_hash).chain_update(canonical).finalize().into()
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {

@@ -17,12 +17,13 @@ mod entry;
 mod estimate;
 mod op;
 mod tally;
+mod write;
 
 pub use account::{Account, Applied};
 pub use book::Book;
 pub use charge::{Charge, Item, Unpriced, charge};
 pub use credits::{Credit, Credits};
-pub use entry::{Entry, GENESIS, Hash, Kind, hex};
+pub use entry::{Entry, GENESIS, Hash, Kind, hex, link};
 pub use estimate::{expected, worst, worst_under};
 pub use op::{Balance, Line, Op, Refusal};
 pub use tally::{BadEntry, Flaw, Open, Summary, Tally, verify};

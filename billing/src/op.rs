@@ -1,24 +1,26 @@
 //! What is asked of the books, and what they answer.
 
 use serde::{Deserialize, Serialize};
-use vocab::{Instant, Pico, Usage};
+use std::borrow::Cow;
+use vocab::{Instant, Name, Pico, Usage};
 
 /// One upstream call that may be billed. Failed attempts and hedge losers have one too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    pub provider: String,
-    pub model: String,
+    pub provider: Name,
+    pub model: Name,
     pub usage: Usage,
     /// The version of the price it was charged at; None where nothing was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub price: Option<String>,
+    pub price: Option<Name>,
     pub amount: Pico,
     /// `ok`, or the name of the fault (`vocab::Fault::name`), or `left` (client gone), `lost` (hedge loser).
-    pub outcome: String,
+    pub outcome: Cow<'static, str>,
 }
 
 /// An operation on one account. The id makes it happen once, however often it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Op {
     /// Credit given. `id` is the grant's own.
     Grant { id: String, amount: Pico, reason: String },
@@ -71,7 +73,8 @@ impl Balance {
 }
 
 /// Why an operation was not done. A refusal changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// Not enough available.
     Poor { needed: Pico, available: Pico },

@@ -28,7 +28,8 @@ pub fn fields(out: &mut Vec<u8>, served: &Served, bill: &Bill, credits: &Credits
     usage(out, &bill.usage);
     out.extend_from_slice(br#","route":{"provider":"#);
     json(out, &served.provider);
-    for (name, text) in [("model", &served.model), ("reason", &served.reason), ("decision", &served.decision)]
+    for (name, text) in
+        [("model", &*served.model), ("reason", &*served.reason), ("decision", &*served.decision)]
     {
         out.extend_from_slice(b",\"");
         out.extend_from_slice(name.as_bytes());

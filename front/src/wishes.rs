@@ -69,6 +69,8 @@ pub fn of_headers(headers: &HeaderMap) -> Result<Asked, BadInput> {
                     _ => return Err(wrong(name, "1 or 0", value)),
                 };
             }
+            // Who is calling, which identity has read.
+            policy::CONTEXT_HEADER => {}
             _ => {
                 let known =
                     [POLICY, MAX_COST, MAX_LATENCY, MIN_QUALITY, PROVIDERS, SESSION, TAGS, SEED, TRAILER];

@@ -1,13 +1,15 @@
 //! Who is calling.
 
+use crate::context::{self, BadContext};
 use crate::{Digest, Settings};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use std::fmt;
 use subtle::{Choice, ConditionallySelectable};
+use vocab::Instant;
 
 /// The account of callers on loopback while no keys are configured.
-const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 
 /// Where a request came from, as the shell saw it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,13 +19,17 @@ pub struct Origin {
 }
 
 /// Who pays.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     pub account: String,
-    /// Which key it was; empty for loopback.
+    /// Which key it was; empty for loopback, `context` for a context token.
     pub key: String,
     /// It is the operator: may read every account.
     pub admin: bool,
+    /// Who of the account, as a gateway says; else empty.
+    pub user: String,
+    /// What the account has booked, as a gateway says; else empty.
+    pub plan: String,
 }
 
 /// Why nobody is let in. The message says what would be right; it never holds what was sent.
@@ -37,12 +43,14 @@ pub enum Refused {
     ForeignPage { origin: String },
     /// Addressed by a name that is not this machine's: a page may have re-bound its own name to it.
     ForeignHost { host: String },
+    /// A context token that is not taken. Whatever else the request carries is not looked at.
+    Context(BadContext),
 }
 
 impl Refused {
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Missing | Self::Unknown => 401,
+            Self::Missing | Self::Unknown | Self::Context(_) => 401,
             Self::ForeignPage { .. } | Self::ForeignHost { .. } => 403,
         }
     }
@@ -53,6 +61,7 @@ impl Refused {
             Self::Unknown => "invalid_api_key",
             Self::ForeignPage { .. } => "origin_not_allowed",
             Self::ForeignHost { .. } => "host_not_allowed",
+            Self::Context(bad) => bad.code(),
         }
     }
 }
@@ -73,6 +82,7 @@ impl fmt::Display for Refused {
                 "Without a key weir answers on this machine's own names only, not on {host:?}. Use localhost, add the \
                  name to `loopback_hosts`, or use a key."
             ),
+            Self::Context(bad) => bad.fmt(f),
         }
     }
 }
@@ -111,8 +121,9 @@ impl Credential {
 
 /// Who is calling, or why they are not let in.
 ///
-/// While no keys are configured, callers on loopback are `local` whatever credential their SDK insists on sending;
-/// as soon as there is one key, everybody needs one. The open door asks where a request comes from, because every
+/// A context token comes before all else: where one is there, it alone decides, and a bad one is not made good by a key
+/// beside it. While no keys are configured and no context tokens taken, callers on loopback are `local` whatever
+/// credential their SDK insists on sending; as soon as there is one key, everybody needs one. The open door asks where a request comes from, because every
 /// web page can make a browser call `127.0.0.1`: a page's origin must be on the list, and the host must be a name of
 /// this machine, else a page could point its own name here.
 pub fn identify(
@@ -120,22 +131,32 @@ pub fn identify(
     headers: &HeaderMap,
     query: Option<&str>,
     from: Origin,
+    now: Instant,
 ) -> Result<Caller, Refused> {
+    let gateway = settings.context.as_ref();
+    if let Some(token) = context::carried(gateway, headers)? {
+        return Ok(context::verify(gateway, token, now)?);
+    }
     let credential = Credential::of(headers, query);
     if let Some(credential) = &credential
         && (settings.admin_key_sha256.is_some() || !settings.keys.is_empty())
     {
         let digest = Digest::of(&credential.0);
         if admin_matches(settings, &digest) {
-            return Ok(Caller { account: LOCAL.into(), key: "admin".into(), admin: true });
+            return Ok(Caller {
+                account: LOCAL.into(),
+                key: "admin".into(),
+                admin: true,
+                ..Caller::default()
+            });
         }
         if let Some(caller) = key_holder(settings, &digest) {
             return Ok(caller);
         }
     }
-    if settings.keys.is_empty() && settings.loopback_open && from.loopback {
+    if !settings.wants_credentials() && settings.loopback_open && from.loopback {
         at_home(settings, headers)?;
-        return Ok(Caller { account: LOCAL.into(), key: String::new(), admin: false });
+        return Ok(Caller { account: LOCAL.into(), ..Caller::default() });
     }
     Err(if credential.is_some() { Refused::Unknown } else { Refused::Missing })
 }
@@ -156,7 +177,7 @@ fn key_holder(settings: &Settings, digest: &Digest) -> Option<Caller> {
         found = u32::conditional_select(&found, &place, Choice::from(key.sha256.alike(digest).unwrap_u8()));
     }
     let key = settings.keys.get(usize::try_from(found).ok()?)?;
-    Some(Caller { account: key.account.clone(), key: key.name.clone(), admin: false })
+    Some(Caller { account: key.account.clone(), key: key.name.clone(), ..Caller::default() })
 }
 
 fn at_home(settings: &Settings, headers: &HeaderMap) -> Result<(), Refused> {

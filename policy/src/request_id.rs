@@ -1,6 +1,6 @@
 //! The name of one request, everywhere: ledger entry, log line, span, header.
 
-use vocab::Instant;
+use vocab::{Dice, Instant};
 
 const LONGEST: usize = 128;
 
@@ -28,6 +28,16 @@ pub fn request_id(asked: Option<&str>, now: Instant, random: u64) -> String {
     String::from_utf8_lossy(&id).into_owned()
 }
 
+/// The seed of one request where the whole service was given one: the same id gives the same decision, in whatever order
+/// and over whatever connection requests come, and on whichever shell.
+pub fn request_seed(service: u64, id: &str) -> u64 {
+    // FNV-1a, 64 bits (draft-eastlake-fnv): no secret and no table, the same everywhere.
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    Dice::seeded(service ^ hash).roll()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +57,14 @@ mod tests {
             assert!(id.len() == 26 && is_sane(id), "{id}");
             assert_eq!(ids.iter().filter(|other| *other == id).count(), 1);
         }
+    }
+
+    #[test]
+    fn a_services_seed_is_another_for_each_request_and_the_same_everywhere() {
+        // FNV-1a's published value for "a" is af63dc4c8601ec8c; the rest is one step of SplitMix64.
+        assert_eq!(request_seed(0, "a"), Dice::seeded(0xaf63_dc4c_8601_ec8c).roll());
+        assert_ne!(request_seed(7, "req-1"), request_seed(7, "req-2"));
+        assert_ne!(request_seed(7, "req-1"), request_seed(8, "req-1"));
     }
 
     #[test]

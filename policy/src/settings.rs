@@ -1,6 +1,6 @@
 //! What the operator settled for the front door.
 
-use crate::{Credits, Digest, KeySetting, Skill, default_skills};
+use crate::{ContextSetting, Credits, Digest, KeySetting, Skill, default_skills};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,13 +23,18 @@ pub struct Settings {
     /// SHA-256 of the operator's key. The native shell takes it from `WEIR_ADMIN_KEY`; None: no admin path answers.
     pub admin_key_sha256: Option<Digest>,
     pub keys: Vec<KeySetting>,
-    /// While no keys are configured, callers on loopback are the account `local`.
+    /// Context tokens of a gateway; None: none is taken.
+    pub context: Option<ContextSetting>,
+    /// While no keys are configured and no context tokens taken, callers on loopback are the account `local`.
     pub loopback_open: bool,
     /// More names, besides those of the loopback interface, under which callers without a key may address weir
     /// (the `Host` header), like `weir.internal`.
     pub loopback_hosts: Vec<String>,
     /// Clients reach weir through TLS, whoever ends it: answers carry `Strict-Transport-Security`.
     pub behind_tls: bool,
+    /// A Worker without the Durable Object `ACCOUNT` serves all the same: each isolate counts for itself, so budgets
+    /// are only about kept, and every answer says so.
+    pub approximate_budgets: bool,
 }
 
 impl Default for Settings {
@@ -43,9 +48,11 @@ impl Default for Settings {
             credits: Credits::default(),
             admin_key_sha256: None,
             keys: Vec::new(),
+            context: None,
             loopback_open: true,
             loopback_hosts: Vec::new(),
             behind_tls: false,
+            approximate_budgets: false,
         }
     }
 }
@@ -68,6 +75,16 @@ impl Cors {
 }
 
 impl Settings {
+    /// Somebody was given a credential, so nobody comes in without one.
+    pub const fn wants_credentials(&self) -> bool {
+        !self.keys.is_empty() || self.context.is_some()
+    }
+
+    /// Looks up by name what must not stand in the file; what is wrong with it, each in a sentence.
+    pub fn unlock(&mut self, secret: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+        self.context.as_mut().map(|context| context.unlock(secret)).unwrap_or_default()
+    }
+
     /// What is wrong with it, each in a sentence that names the field; empty when nothing is.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
@@ -101,6 +118,7 @@ impl Settings {
                 ));
             }
         }
+        faults.extend(self.context.iter().flat_map(ContextSetting::faults));
         for (name, skill) in &self.skills {
             if skill.temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) {
                 faults.push(format!("skills.{name}.temperature: must be from 0 to 2"));

@@ -22,6 +22,19 @@ pub(crate) fn uri(base: &str, path: &str) -> Result<Uri, BadAddress> {
     }
 }
 
+/// The address of a model behind a binding, like `binding://AI/@cf/meta/llama-3.1-8b-instruct`: a name of the platform's
+/// own instead of a host. Only a shell that has bindings can call it.
+pub(crate) fn bound(base: &str, path: &str) -> Result<Uri, BadAddress> {
+    let base = base.trim_end_matches('/');
+    let name = base.split_once("://").map_or("", |(_, name)| name);
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Err(BadAddress("base_url: a binding is written binding://NAME".to_owned()));
+    }
+    format!("{base}/{path}")
+        .parse()
+        .map_err(|e: http::uri::InvalidUri| BadAddress(format!("base_url: not an address: {e}")))
+}
+
 /// A model's name that can stand in a path: letters, digits and `.-_:@`, with slashes between but no `..`.
 pub(crate) fn path_name(model: &str) -> Result<&str, BadAddress> {
     let plain = |part: &str| {

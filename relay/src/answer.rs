@@ -5,15 +5,16 @@ use crate::speech::Speech;
 use billing::Balance;
 use bytes::Bytes;
 use serde::Serialize;
-use vocab::{Duration, Event, Pico, Usage};
+use std::borrow::Cow;
+use vocab::{Duration, Event, Name, Pico, Usage};
 
 /// One upstream call, as the answer tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attempt {
-    pub provider: String,
-    pub model: String,
+    pub provider: Name,
+    pub model: Name,
     /// `ok`, or the name of the fault.
-    pub outcome: String,
+    pub outcome: Cow<'static, str>,
     /// The fault in words; empty for `ok`.
     pub message: String,
     pub millis: u64,
@@ -22,10 +23,10 @@ pub struct Attempt {
 /// Who served, and why them. Known when the first content is there.
 #[derive(Clone, Debug)]
 pub struct Served {
-    pub provider: String,
-    pub model: String,
+    pub provider: Name,
+    pub model: Name,
     /// `X-Route-Reason`.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// `X-Route-Decision`: what `/api/route/explain` and the log call this decision.
     pub decision: String,
     /// Upstream calls made so far, this one included.

@@ -80,6 +80,23 @@ pub struct ProviderConfig {
     pub fake: bool,
 }
 
+impl ProviderConfig {
+    /// One without keys at an address, and everything else as it is without a word.
+    pub fn at(kind: ProviderKind, base_url: String) -> Self {
+        let headers = BTreeMap::new();
+        Self {
+            kind,
+            base_url,
+            keys: vec![],
+            models: vec![],
+            domain: None,
+            headers,
+            catalogue: None,
+            fake: false,
+        }
+    }
+}
+
 /// How a named policy (`auto:NAME`) weighs and what it allows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -108,6 +125,15 @@ pub struct AccountConfig {
     pub overdraft_usd: Option<Pico>,
     /// Granted once, when the account is first seen.
     pub credit_usd: Option<Pico>,
+}
+
+/// What an account is allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// How far below zero the available money may fall. None is without limit.
+    pub overdraft: Option<Pico>,
+    /// Granted once, with the account's first operation.
+    pub opening: Pico,
 }
 
 /// Bounds on one request's upstream work.
@@ -190,4 +216,20 @@ pub struct Config {
     pub service: Settings,
     /// A catalogue file whose entries replace or join the built-in ones.
     pub catalogue: Option<String>,
+}
+
+impl Config {
+    /// What an account is allowed. Without keys, callers on loopback are `local`, metered like any other and without a
+    /// limit until one is configured. An account that nobody configured has no credit.
+    pub fn terms(&self, account: &str) -> Terms {
+        match self.accounts.get(account) {
+            Some(account) => {
+                Terms { overdraft: account.overdraft_usd, opening: account.credit_usd.unwrap_or_default() }
+            }
+            None if account == "local" && !self.service.wants_credentials() => {
+                Terms { overdraft: None, opening: Pico::ZERO }
+            }
+            None => Terms { overdraft: Some(Pico::ZERO), opening: Pico::ZERO },
+        }
+    }
 }

@@ -11,12 +11,12 @@ use router::{Health, Limits, Rules, State, Weights};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use vocab::{Caps, Card, Door, Duration, Instant, Kind, Price, Rate, Rates, Status};
+use vocab::{Caps, Card, Door, Duration, Instant, Kind, Name, Price, Rate, Rates, Status};
 
 /// A provider as configured, without its secrets.
 #[derive(Debug)]
 pub struct Provider {
-    pub name: String,
+    pub name: Name,
     pub kind: ProviderKind,
     pub base_url: String,
     pub domain: String,
@@ -147,7 +147,7 @@ impl Fleet {
                                 }
                             };
                             let pulse = pulses
-                                .entry((name.clone(), card.model.clone()))
+                                .entry((provider.name.clone(), door.model.clone()))
                                 .or_insert_with(|| Arc::new(Mutex::new(Health::new(&card))))
                                 .clone();
                             candidates.push(Candidate {
@@ -167,13 +167,15 @@ impl Fleet {
             }
         }
         let policies = policies(&config.policies, &config.providers, &mut problems);
+        let mut settings = config.service.clone();
+        problems.extend(settings.unlock(secret).into_iter().map(|fault| format!("service.{fault}")));
         if !problems.is_empty() {
             return Err(problems);
         }
         let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, candidate) in candidates.iter().enumerate() {
             by_name.entry(candidate.id()).or_default().push(at);
-            let bare = by_name.entry(candidate.door.model.clone()).or_default();
+            let bare = by_name.entry(candidate.door.model.to_string()).or_default();
             if bare.last() != Some(&at) {
                 bare.push(at);
             }
@@ -186,7 +188,7 @@ impl Fleet {
             policies,
             bounds: config.bounds.clone(),
             rules: Rules::default(),
-            settings: Arc::new(config.service.clone()),
+            settings: Arc::new(settings),
             warnings,
         })
     }
@@ -197,7 +199,7 @@ impl Fleet {
         secret: &dyn Fn(&str) -> Option<String>,
         before: Option<&Self>,
     ) -> Result<(Arc<Provider>, Vec<Option<String>>), String> {
-        let old = before.and_then(|b| b.providers.iter().find(|p| p.name == name));
+        let old = before.and_then(|b| b.providers.iter().find(|p| *p.name == *name));
         let mut credentials = Vec::new();
         let mut keys = Vec::new();
         for key in &config.keys {
@@ -224,7 +226,7 @@ impl Fleet {
         Ok((Arc::new(provider), keys))
     }
 
-    fn pulses(&self) -> HashMap<(String, String), Pulse> {
+    fn pulses(&self) -> HashMap<(Name, Name), Pulse> {
         let key = |c: &Candidate| (c.provider.name.clone(), c.door.model.clone());
         self.candidates.iter().map(|c| (key(c), c.pulse.clone())).collect()
     }
@@ -246,7 +248,7 @@ impl Fleet {
 
     /// The model names nearest to one that nobody serves.
     pub fn nearest(&self, asked: &str) -> Vec<String> {
-        let served = self.candidates.iter().map(|c| (c.id(), c.door.model.as_str()));
+        let served = self.candidates.iter().map(|c| (c.id(), &*c.door.model));
         providers::catalogue::near(served, asked, 3)
     }
 

@@ -9,6 +9,7 @@ mod answer;
 mod ask;
 mod attempt;
 pub mod config;
+pub mod environment;
 pub mod faults;
 pub mod fleet;
 pub mod metrics;
@@ -21,6 +22,7 @@ mod serve;
 mod sessions;
 mod source;
 mod speech;
+pub mod still;
 mod tab;
 
 pub use crate::relay::{CredentialInfo, ModelHealth, ModelInfo, ProviderInfo, Relay};

@@ -71,7 +71,7 @@ impl Relay {
     /// asks what models there are.
     pub async fn probe(&self, provider: &str) -> Result<Duration, Fault> {
         let fleet = self.fleet();
-        let found = fleet.candidates.iter().find(|c| c.provider.name == provider);
+        let found = fleet.candidates.iter().find(|c| *c.provider.name == *provider);
         let Some(candidate) = found else {
             return Err(Fault::Gone(format!("no model of {provider:?} is configured")));
         };

@@ -14,7 +14,7 @@ use policy::Settings;
 use router::HedgeBudget;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
-use vocab::{Caps, Card, Dice, Pico};
+use vocab::{Caps, Card, Dice, Name, Pico};
 
 /// More requests than this under way, and nobody hedges.
 const HEDGE_OPEN_MAX: i64 = 512;
@@ -38,8 +38,8 @@ pub struct Relay {
 pub struct ModelInfo {
     /// `provider/model`.
     pub id: String,
-    pub provider: String,
-    pub model: String,
+    pub provider: Name,
+    pub model: Name,
     pub card: Arc<Card>,
     /// What this model here can be asked for.
     pub caps: Caps,
@@ -49,7 +49,7 @@ pub struct ModelInfo {
 /// A provider as `/api/providers` shows it. No secrets.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProviderInfo {
-    pub name: String,
+    pub name: Name,
     pub kind: &'static str,
     pub base_url: String,
     pub domain: String,
@@ -68,7 +68,7 @@ pub struct CredentialInfo {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelHealth {
-    pub model: String,
+    pub model: Name,
     #[serde(flatten)]
     pub state: router::State,
     pub first_content_ms_p50: Option<u64>,

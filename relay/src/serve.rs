@@ -16,6 +16,7 @@ use crate::tab::{Flight, Tab};
 use billing::Refusal;
 use futures::future::BoxFuture;
 use router::{Decision, Offer, Removed};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use vocab::{Dice, Duration, Event, Fault, Instant, Pico};
@@ -333,15 +334,15 @@ impl<'a> Journey<'a> {
         }
     }
 
-    fn reason(&self, offer: usize) -> String {
+    fn reason(&self, offer: usize) -> Cow<'static, str> {
         if self.decision.plan.first() == Some(&offer) {
-            return self.decision.reason.to_string();
+            return self.decision.reason.words();
         }
         let names: Vec<&str> = self.faults.iter().map(Fault::name).collect();
         if names.is_empty() {
             "hedge was faster".into()
         } else {
-            format!("fallback after {}", names.join(", "))
+            format!("fallback after {}", names.join(", ")).into()
         }
     }
 

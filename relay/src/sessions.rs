@@ -4,7 +4,7 @@ use crate::fleet::Candidate;
 use router::{LastUse, PromptCache, cached_tokens};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
-use vocab::{Bucket, Duration, Instant};
+use vocab::{Bucket, Duration, Instant, Name};
 
 /// Sessions remembered; the oldest is forgotten first.
 const SESSIONS_MAX: usize = 10_000;
@@ -16,8 +16,8 @@ const STEP: u32 = 128;
 
 #[derive(Clone, Debug)]
 struct Last {
-    provider: String,
-    model: String,
+    provider: Name,
+    model: Name,
     tokens: u32,
     at: Instant,
 }

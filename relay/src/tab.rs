@@ -152,7 +152,7 @@ impl Tab {
     }
 
     /// A call that nobody wants any more: its client left, or another was faster.
-    pub fn abandoned(&mut self, flight: &Flight, why: &str, usage: Option<Usage>, now: Instant) {
+    pub fn abandoned(&mut self, flight: &Flight, why: &'static str, usage: Option<Usage>, now: Instant) {
         let usage = usage.unwrap_or_else(|| self.guess());
         let outcome = Outcome { verdict: Verdict::Neutral, ttft: None, generation: None };
         self.lands(flight, &outcome, usage, why, "", now);
@@ -175,7 +175,7 @@ impl Tab {
         flight: &Flight,
         outcome: &Outcome,
         mut usage: Usage,
-        name: &str,
+        name: &'static str,
         message: &str,
         now: Instant,
     ) {

@@ -2,6 +2,7 @@
 
 use crate::score::{Missing, Parts};
 use crate::{Offer, Ranked, Removed, Weights, Wish};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use vocab::{Dice, Instant};
@@ -72,10 +73,20 @@ pub enum Reason {
     NoOffers,
 }
 
+impl Reason {
+    /// What it displays as; the commonest without an allocation.
+    pub fn words(&self) -> Cow<'static, str> {
+        match self {
+            Self::OnlyOne => Cow::Borrowed("only candidate"),
+            other => Cow::Owned(other.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OnlyOne => f.write_str("only candidate"),
+            Self::OnlyOne => f.write_str(&self.words()),
             Self::BestUtility { of, margin } => write!(f, "best utility of {of}; +{margin:.6} over next"),
             Self::Probe { of } => write!(f, "best utility of {of}; probing after a break"),
             Self::Tie { equal, of } => write!(f, "drawn from {equal} equal, of {of}"),

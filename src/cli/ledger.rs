@@ -1,11 +1,11 @@
 //! `weir ledger`.
 
 use super::{Common, Done, Failure, say};
-use crate::store::Reader;
+use crate::store::{Reader, StoreError, catch_up};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub struct Ledger {
@@ -31,6 +31,7 @@ enum What {
 
 impl Ledger {
     pub fn run(self, common: &Common) -> Done {
+        bring_up(&self.data)?;
         let reader = Reader::open(&self.data)?;
         let accounts = match self.account {
             Some(account) => vec![account],
@@ -42,6 +43,24 @@ impl Ledger {
             What::Balance => balance(&reader, &accounts, common.json),
         }
     }
+}
+
+/// Sees to it that what a killed weir left in its journal is read as well. Where that cannot be, says what is read.
+fn bring_up(data: &Path) -> Done {
+    match catch_up(data) {
+        Ok(true) => {}
+        Ok(false) => {
+            eprintln!("weir runs on {}: what it did in the last second may not be here", data.display())
+        }
+        Err(error @ (StoreError::Disk(_) | StoreError::Busy)) => {
+            eprintln!(
+                "{}: its journal was not read, the last second may not be here: {error}",
+                data.display()
+            );
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 fn verify(reader: &Reader, accounts: &[String], json: bool) -> Done {

@@ -3,12 +3,12 @@
 use super::{Common, Done, Failure, Place};
 use crate::configure::Misconfigured;
 use crate::net::{Listen, NativeClock, serve};
-use crate::node::{Node, Origin, Setup, random, terms};
+use crate::node::{Node, Origin, Setup, random};
 use crate::store::Store;
 use clap::Args;
 use policy::Settings;
 use relay::metrics::Registry;
-use relay::ports::Clock;
+use relay::still;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub struct Serve {
 impl Serve {
     pub fn run(self, common: &Common) -> Done {
         log()?;
-        let clock = NativeClock::start();
+        let clock = NativeClock::start().still(ledger_clock()?);
         let setup = Setup::read(common.config.as_deref(), &clock)?;
         closed_by_default(&setup.config.service, &self.place)?;
         let cores = self
@@ -47,6 +47,7 @@ impl Serve {
             Some(seed) => seed,
             None => random()?,
         };
+        let front = Arc::new(node.front.as_ref().clone().seeded(self.place.seed));
         let (stop, stopped) = watch::channel(false);
         let tend = tend(
             node.relay.clone(),
@@ -56,7 +57,7 @@ impl Serve {
             clock,
             stop,
         );
-        let served = serve(listen, node.front.clone(), seed, stopped, Duration::from_secs(self.grace), tend);
+        let served = serve(listen, front, seed, stopped, Duration::from_secs(self.grace), tend);
         node.store.close();
         Ok(served?)
     }
@@ -86,7 +87,7 @@ async fn tend(
                 tokio::spawn(reload(relay.clone(), store.clone(), registry.clone(), file.clone(), clock));
             }
             _ = sweep.tick() => {
-                let swept = store.sweep(clock.now());
+                let swept = store.sweep(clock.ledger());
                 if swept > 0 {
                     tracing::warn!(swept, "holds whose lease had ended were settled at their estimate");
                 }
@@ -117,7 +118,7 @@ async fn reload(
     match read.await.unwrap_or_else(|panic| Err(Misconfigured::one(panic))) {
         Ok((config, fleet)) => {
             for account in config.accounts.keys() {
-                if let Err(error) = store.set_overdraft(account, terms(&config, account).overdraft).await {
+                if let Err(error) = store.set_overdraft(account, config.terms(account).overdraft).await {
                     tracing::error!(?error, account, "an account's limit could not be changed");
                 }
             }
@@ -130,10 +131,27 @@ async fn reload(
     }
 }
 
+/// For tests: the moment that every entry of the ledger is of.
+fn ledger_clock() -> Result<Option<vocab::Instant>, Failure> {
+    let Some(text) = crate::configure::variable(still::VARIABLE) else { return Ok(None) };
+    let at = still::moment(&text).ok_or_else(|| {
+        Failure::Cannot(format!(
+            "{}: expected a moment like 2030-01-01T00:00:00Z, got {text:?}",
+            still::VARIABLE
+        ))
+    })?;
+    eprintln!(
+        "weir: {} is set: every entry of the ledger is of {}, for tests only",
+        still::VARIABLE,
+        at.rfc3339()
+    );
+    Ok(Some(at))
+}
+
 fn closed_by_default(settings: &Settings, place: &Place) -> Done {
-    if settings.keys.is_empty() && !place.listen.ip().is_loopback() {
+    if !settings.wants_credentials() && !place.listen.ip().is_loopback() {
         return Err(Failure::Cannot(format!(
-            "with no key configured weir listens on loopback alone, not on {}; add service.keys to the configuration",
+            "with no key configured weir listens on loopback alone, not on {}; add service.keys or service.context to the configuration",
             place.listen
         )));
     }
@@ -142,7 +160,7 @@ fn closed_by_default(settings: &Settings, place: &Place) -> Done {
 
 fn announce(node: &Node, listen: &Listen, place: &Place) {
     let providers = &node.relay.fleet().providers;
-    let names: Vec<&str> = providers.iter().map(|p| p.name.as_str()).collect();
+    let names: Vec<&str> = providers.iter().map(|p| &*p.name).collect();
     let from = match &node.setup.origin {
         Origin::File(path) => format!("configured by {}", path.display()),
         Origin::Environment => "found in the environment and on this machine".into(),

@@ -10,6 +10,7 @@ use vocab::{Duration, Instant};
 pub struct NativeClock {
     base: Instant,
     begun: std::time::Instant,
+    still: Option<Instant>,
 }
 
 impl NativeClock {
@@ -17,7 +18,23 @@ impl NativeClock {
     pub fn start() -> Self {
         let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let base = Instant::from_micros(u64::try_from(wall.as_micros()).unwrap_or(u64::MAX));
-        Self { base, begun: std::time::Instant::now() }
+        Self { base, begun: std::time::Instant::now(), still: None }
+    }
+
+    /// With a time for the ledger that stands still (`WEIR_CLOCK`, for tests); everything else goes on as before.
+    #[must_use]
+    pub fn still(self, at: Option<Instant>) -> Self {
+        Self { still: at, ..self }
+    }
+
+    /// The moment at which the ledger's time stands still, where it does.
+    pub const fn stands(&self) -> Option<Instant> {
+        self.still
+    }
+
+    /// The ledger's time: what leases are measured by.
+    pub fn ledger(&self) -> Instant {
+        self.still.unwrap_or_else(|| self.now())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The native platform: sockets, clock, tasks. Implements the relay's ports.
 
 mod clock;
+mod h1;
 mod outgoing;
 mod pool;
 mod server;

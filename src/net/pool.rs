@@ -1,107 +1,115 @@
 //! Kept-alive connections to providers, one pool per core: no lock, no wake-up across cores.
 
+use super::h1::client::Lease;
 use super::tls;
-use bytes::Bytes;
 use http::Uri;
 use http::uri::{Authority, Scheme};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::rt::{Read, Write};
-use hyper_util::rt::TokioIo;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use vocab::{Duration, Segments};
+use tokio::time::Instant;
+use tokio_rustls::client::TlsStream;
+use vocab::Duration;
 
 /// Unused connections kept for each provider and core.
 const IDLE_MAX: usize = 1_024;
 /// Providers close idle connections after a minute or more; ours are given up sooner, so that a request seldom meets
 /// one that is just being closed.
 const IDLE_FOR: Duration = Duration::from_secs(45);
-/// hyper's own default, 400 KiB, would let one large frame grow every connection's buffer to that.
-const BUFFER_MAX: usize = 64 << 10;
 
-/// A request body in pieces.
-pub struct Outgoing(VecDeque<Bytes>);
+/// A connection to a provider.
+enum Wire {
+    Plain(TcpStream),
+    Secure(Box<TlsStream<TcpStream>>),
+}
 
-impl From<Segments> for Outgoing {
-    fn from(segments: Segments) -> Self {
-        Self(segments.0.into_iter().filter(|s| !s.is_empty()).collect())
+impl Wire {
+    fn io(&mut self) -> Pin<&mut (dyn Io + '_)> {
+        match self {
+            Self::Plain(io) => Pin::new(io),
+            Self::Secure(io) => Pin::new(&mut **io),
+        }
+    }
+
+    /// Whether it can serve another call: still open, and nothing was said on it that nobody asked for.
+    fn is_quiet(&mut self) -> bool {
+        let mut byte = [0; 1];
+        let mut read = ReadBuf::new(&mut byte);
+        self.io().poll_read(&mut Context::from_waker(Waker::noop()), &mut read).is_pending()
     }
 }
 
-impl http_body::Body for Outgoing {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
+trait Io: AsyncRead + AsyncWrite + Unpin {}
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        Poll::Ready(self.0.pop_front().map(|piece| Ok(http_body::Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        http_body::SizeHint::with_exact(self.0.iter().map(|piece| piece.len() as u64).sum())
-    }
-}
-
-type Sender = SendRequest<Outgoing>;
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
 
 struct Idle {
-    sender: Sender,
-    since: std::time::Instant,
+    wire: Wire,
+    since: Instant,
 }
 
-/// One provider's. There are few, so that looking through them is faster than hashing a name.
+/// One provider's, the one used last at the back. There are few, so that looking through them is faster than hashing a
+/// name.
 struct Shelf {
     key: Key,
-    idle: Vec<Idle>,
+    idle: VecDeque<Idle>,
 }
 
 thread_local! {
     static SHELVES: RefCell<Vec<Shelf>> = const { RefCell::new(Vec::new()) };
+    /// Whether this core's sweeper runs.
+    static SWEPT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether it is secure, and host and port.
 type Key = (bool, Authority);
 
 /// A connection that may be in use, and where it goes back to.
-pub struct Lease {
-    pub sender: Sender,
+pub struct Held {
+    wire: Wire,
     key: Key,
     pub reused: bool,
 }
 
-#[allow(clippy::disallowed_methods, reason = "the age of a socket is the shell's own matter")]
-fn now() -> std::time::Instant {
-    std::time::Instant::now()
-}
-
-impl Lease {
-    /// Puts it back for the next request. A closed one is dropped there.
-    pub fn give_back(self) {
-        if self.sender.is_closed() {
-            return;
-        }
+impl Lease for Held {
+    fn give_back(self) {
+        let Self { wire, key, .. } = self;
         SHELVES.with_borrow_mut(|shelves| {
-            let at = shelves.iter().position(|shelf| shelf.key == self.key).unwrap_or_else(|| {
-                shelves.push(Shelf { key: self.key, idle: Vec::new() });
+            let at = shelves.iter().position(|shelf| shelf.key == key).unwrap_or_else(|| {
+                shelves.push(Shelf { key, idle: VecDeque::new() });
                 shelves.len() - 1
             });
             let idle = &mut shelves[at].idle;
             if idle.len() >= IDLE_MAX {
-                idle.remove(0);
+                idle.pop_front();
             }
-            idle.push(Idle { sender: self.sender, since: now() });
+            idle.push_back(Idle { wire, since: Instant::now() });
+        });
+        if !SWEPT.replace(true) {
+            tokio::spawn(sweep());
+        }
+    }
+}
+
+/// Closes what nobody used for too long, until nothing is left: a provider that is not asked again holds no sockets.
+async fn sweep() {
+    let mut left = true;
+    while left {
+        tokio::time::sleep(IDLE_FOR / 3).await;
+        left = SHELVES.with_borrow_mut(|shelves| {
+            for shelf in shelves.iter_mut() {
+                let old = shelf.idle.partition_point(|idle| idle.since.elapsed() > IDLE_FOR);
+                drop(shelf.idle.drain(..old));
+            }
+            shelves.retain(|shelf| !shelf.idle.is_empty());
+            !shelves.is_empty()
         });
     }
+    SWEPT.set(false);
 }
 
 fn key(uri: &Uri) -> io::Result<Key> {
@@ -111,18 +119,18 @@ fn key(uri: &Uri) -> io::Result<Key> {
 }
 
 /// A kept connection, the one used last; None where there is none.
-pub fn take(uri: &Uri) -> io::Result<Option<Lease>> {
+pub fn take(uri: &Uri) -> io::Result<Option<Held>> {
     let key = key(uri)?;
     SHELVES.with_borrow_mut(|shelves| {
         let Some(shelf) = shelves.iter_mut().find(|shelf| shelf.key == key) else { return Ok(None) };
-        while let Some(found) = shelf.idle.pop() {
-            if found.since.elapsed() > IDLE_FOR {
+        while let Some(Idle { mut wire, since }) = shelf.idle.pop_back() {
+            if since.elapsed() > IDLE_FOR {
                 // The rest of the shelf was used even longer ago.
                 shelf.idle.clear();
                 return Ok(None);
             }
-            if !found.sender.is_closed() {
-                return Ok(Some(Lease { sender: found.sender, key, reused: true }));
+            if wire.is_quiet() {
+                return Ok(Some(Held { wire, key, reused: true }));
             }
         }
         Ok(None)
@@ -130,28 +138,50 @@ pub fn take(uri: &Uri) -> io::Result<Option<Lease>> {
 }
 
 /// A new connection.
-pub async fn connect(uri: &Uri) -> io::Result<Lease> {
+pub async fn connect(uri: &Uri) -> io::Result<Held> {
     let (secure, authority) = key(uri)?;
     let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, port)).await?;
     // Without this a kept-alive connection waits up to 40 ms for the peer's acknowledgement.
     stream.set_nodelay(true)?;
-    let sender = if secure {
-        shake(TokioIo::new(tls::connect(stream, host).await?)).await?
-    } else {
-        shake(TokioIo::new(stream)).await?
-    };
-    Ok(Lease { sender, key: (secure, authority), reused: false })
+    let wire =
+        if secure { Wire::Secure(Box::new(tls::connect(stream, host).await?)) } else { Wire::Plain(stream) };
+    Ok(Held { wire, key: (secure, authority), reused: false })
 }
 
-async fn shake<T: Read + Write + Unpin + Send + 'static>(io: T) -> io::Result<Sender> {
-    let (sender, connection) =
-        http1::Builder::new().max_buf_size(BUFFER_MAX).handshake(io).await.map_err(io::Error::other)?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "an upstream connection ended");
-        }
-    });
-    Ok(sender)
+impl AsyncRead for Held {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.wire.io().poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Held {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.wire.io().poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.wire.io().poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.io().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.io().poll_shutdown(cx)
+    }
 }

@@ -1,26 +1,19 @@
 //! Connections from clients: one current-thread runtime per core, each with its own listener on the same port.
 
+use super::h1::server::{self, Service};
+use bytes::Bytes;
 use front::{Front, Peer};
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use http::{Request, Response};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::cell::RefCell;
-use std::convert::Infallible;
+use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use vocab::{Dice, Duration};
 
-/// A request's head must be there within this time, or the connection is closed: slow heads hold nothing.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// Larger heads are answered with 431.
-const BUFFER_MAX: usize = 64 << 10;
 const BACKLOG: i32 = 4_096;
 /// What was sent and is neither acknowledged nor asked for within this time ends the connection.
 const UNREAD_FOR: Duration = Duration::from_secs(120);
@@ -147,12 +140,31 @@ impl Drop for Counted {
     }
 }
 
+/// The front, for one client.
+struct Desk {
+    front: Arc<Front>,
+    peer: Peer,
+    dice: Mutex<Dice>,
+}
+
+impl Service for Desk {
+    type Body = front::Body;
+
+    async fn answer<B>(&self, request: Request<B>) -> Response<front::Body>
+    where
+        B: http_body::Body<Data = Bytes, Error: Display> + Send,
+    {
+        let seed = self.dice.lock().unwrap_or_else(PoisonError::into_inner).roll();
+        self.front.serve(request, self.peer, seed).await
+    }
+}
+
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     front: Arc<Front>,
     dice: Dice,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
     open: Arc<AtomicUsize>,
 ) {
     open.fetch_add(1, Ordering::Relaxed);
@@ -168,26 +180,5 @@ async fn connection(
         tracing::debug!(%error, "a stalled client will not be noticed");
     }
     let peer = Peer { loopback: peer.ip().is_loopback(), tls: false };
-    let dice = RefCell::new(dice);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (front, seed) = (front.clone(), dice.borrow_mut().roll());
-        // Boxed, so that it is gone once the head is out: hyper keeps its place for as long as the connection lives.
-        Box::pin(async move { Ok::<_, Infallible>(front.serve(request, peer, seed).await) })
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(BUFFER_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut served = std::pin::pin!(served);
-    let result = tokio::select! {
-        result = served.as_mut() => result,
-        _ = stop.changed() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended");
-    }
+    server::serve(stream, &Desk { front, peer, dice: Mutex::new(dice) }, stop).await;
 }

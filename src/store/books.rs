@@ -10,9 +10,9 @@ use vocab::{Instant, Pico};
 #[async_trait]
 impl Books for Store {
     async fn post(&self, account: &str, op: Op, now: Instant) -> Result<Posted, BooksError> {
-        self.durability.up().map_err(BooksError::Down)?;
-        let full = self.queue.issued().saturating_sub(self.options.queue);
-        if full >= self.durability.mark() && full > 0 {
+        self.shared.durable.up().map_err(BooksError::Down)?;
+        let full = self.shared.queue.issued().saturating_sub(self.options.queue);
+        if full >= self.shared.durable.mark() && full > 0 {
             self.durable_to(full + 1).await?;
         }
         let cell = self.cell(account).await?;
@@ -61,7 +61,7 @@ impl Books for Store {
 }
 
 impl Store {
-    /// Posts an operation whose id may have been done before: the file is asked first.
+    /// Posts an operation whose id may have been done before: the database is asked first.
     ///
     /// One at a time for each account. Between the look-up and the decision the same id may still have been posted
     /// and ended by a caller who found the filter's answer to be a clear no; `ended_since` finds that out.
@@ -70,9 +70,9 @@ impl Store {
         let key = Seen::key(cell.id, op.id());
         let _looking = cell.looking();
         loop {
-            let asked = self.queue.issued();
-            if cell.lock().ended_since(key, self.durability.mark()) {
-                self.durable_to(asked).await?;
+            let asked = self.shared.queue.issued();
+            if cell.lock().ended_since(key, self.shared.folded.mark()) {
+                self.folded_to(asked).await.map_err(BooksError::Down)?;
             }
             let (account, id) = (cell.name.clone(), op.id().to_owned());
             let look = move |reader: &super::Reader| reader.of_request(&account, &id, None);

@@ -23,9 +23,9 @@ pub(super) struct State {
     pub opening: Option<Pico>,
     /// The mark of the last entry.
     pub last: u64,
-    /// Ids that ended lately, by filter key, with their marks: those that the file may not have yet.
+    /// Ids that ended lately, by filter key, with their marks: those that the database may not have yet.
     lately: VecDeque<(u64, u64)>,
-    /// Someone is asking the file: forget none of them.
+    /// Someone is asking the database: forget none of them.
     looking: bool,
 }
 
@@ -52,10 +52,10 @@ impl Drop for Looking<'_> {
 }
 
 impl State {
-    /// Notes an id that ended, and forgets those that are on disk.
-    pub fn remember(&mut self, key: u64, mark: u64, durable: u64) {
+    /// Notes an id that ended, and forgets those that are in the database.
+    pub fn remember(&mut self, key: u64, mark: u64, folded: u64) {
         if !self.looking {
-            while self.lately.front().is_some_and(|(_, mark)| *mark <= durable) {
+            while self.lately.front().is_some_and(|(_, mark)| *mark <= folded) {
                 self.lately.pop_front();
             }
         }
@@ -117,9 +117,9 @@ impl Cells {
         all
     }
 
-    /// Forgets accounts that nobody uses, that have no open hold, and whose entries are all on disk. While there are
-    /// few accounts none is forgotten.
-    pub fn forget_idle(&self, durable: u64) {
+    /// Forgets accounts that nobody uses, that have no open hold, and whose entries are all in the database. While
+    /// there are few accounts none is forgotten.
+    pub fn forget_idle(&self, folded: u64) {
         const FEW: usize = 1_024;
         let mut map = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         if map.len() > FEW {
@@ -127,7 +127,7 @@ impl Cells {
                 // With the map locked, a count of one means that nobody has it or can get it.
                 let used = Arc::strong_count(cell) > 1;
                 let state = cell.lock();
-                used || state.last > durable || !state.account.tally().open.is_empty()
+                used || state.last > folded || !state.account.tally().open.is_empty()
             });
         }
     }

@@ -66,8 +66,9 @@ pub(super) struct Durability {
 }
 
 impl Durability {
-    pub fn new() -> Self {
-        Self { mark: AtomicU64::new(0), failed: OnceLock::new(), hubs: Mutex::default() }
+    /// Everything up to `mark` is there already.
+    pub fn new(mark: u64) -> Self {
+        Self { mark: AtomicU64::new(mark), failed: OnceLock::new(), hubs: Mutex::default() }
     }
 
     /// Everything up to here is on disk.

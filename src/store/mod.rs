@@ -1,12 +1,15 @@
-//! The embedded store: every account's books in one SQLite file.
+//! The embedded store: every account's books in one SQLite file, with a journal beside it while weir runs.
 //!
 //! Decisions are made where they are asked for, on the caller's thread, under the account's own lock and without
-//! I/O ([`billing::Account`]). The entries they make go in order into one queue; one thread writes whatever has
-//! gathered in one transaction with one sync (group commit), then says up to where the record is durable. So what an
-//! answer waits for is a mark, not a write of its own.
+//! I/O ([`billing::Account`]). The entries they make go in order into one queue; one thread appends whatever has
+//! gathered to the journal with one write and one sync, then says up to where the record is durable. So what an answer
+//! waits for is a mark, not a write of its own. A second thread folds the journal into the database, which is what
+//! everybody reads, in few and large transactions: after a second, after some thousand entries, or when somebody wants
+//! to read what is not there yet.
 //!
-//! What is in memory is bounded: accounts in use, their open holds, the queue, and a filter of the ids that were ever
-//! done (`seen`). Whether an id that the filter knows was really done is answered by the file.
+//! What is in memory is bounded: accounts in use, their open holds, the queue, the ids that ended and are not folded yet,
+//! and a filter of the ids that were ever done (`seen`). Whether an id that the filter knows was really done is answered
+//! by the database.
 //!
 //! One process owns a file (a lock beside it tells). Therefore all holds found at the start are orphans, and are
 //! settled at their estimate. If writing fails once, the store is down: nothing is confirmed that is not on disk, and
@@ -16,6 +19,9 @@ mod books;
 mod cells;
 mod durable;
 mod error;
+mod fold;
+mod journal;
+mod queue;
 mod reader;
 mod rows;
 mod schema;
@@ -26,11 +32,17 @@ mod writer;
 mod tests;
 
 pub use error::StoreError;
+pub use journal::slot::{Disk, System};
 pub use reader::Reader;
 
 use billing::{Entry, Op, Refusal, Tally};
 use cells::{Cell, Cells};
 use durable::Durability;
+use fold::Folder;
+use journal::Journal;
+use journal::trail::Trail;
+use queue::Queue;
+pub use relay::config::Terms;
 use relay::ports::{BooksError, Mark, Posted};
 use seen::Seen;
 use std::path::{Path, PathBuf};
@@ -38,16 +50,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use vocab::{Instant, Pico};
-use writer::{Job, Queue};
-
-/// What an account is allowed, by its name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// How far below zero the available money may fall. None is without limit.
-    pub overdraft: Option<Pico>,
-    /// Granted once, with the account's first operation.
-    pub opening: Pico,
-}
+use writer::Shared;
 
 /// How the store works. The default is right for a server.
 pub struct Options {
@@ -58,8 +61,12 @@ pub struct Options {
     pub gather: Duration,
     /// How many entries may wait to be written before callers wait.
     pub queue: u64,
-    /// How long another program's lock on the file is waited for.
+    /// How long another program's lock on the database is waited for at a time. The journal has room for a while.
     pub patience: Duration,
+    /// How long the journal's files are, in bytes; there are 64 at most. The default holds some two thousand entries.
+    pub segment: u64,
+    /// How the journal's files are written.
+    pub disk: Arc<dyn Disk>,
     /// What the filter of known ids may take, at most. Above some ten million ids it lets more look-ups through.
     pub seen_bytes: usize,
 }
@@ -71,6 +78,8 @@ impl Default for Options {
             gather: Duration::from_millis(1),
             queue: 8_192,
             patience: Duration::from_secs(5),
+            segment: 1 << 20,
+            disk: Arc::new(System),
             seen_bytes: 16 << 20,
         }
     }
@@ -81,8 +90,7 @@ pub struct Store {
     path: PathBuf,
     options: Options,
     cells: Cells,
-    queue: Arc<Queue>,
-    durability: Arc<Durability>,
+    shared: Shared,
     seen: Arc<Seen>,
     readers: Arc<Mutex<Vec<Reader>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -98,20 +106,24 @@ impl Store {
     pub fn open(path: impl AsRef<Path>, options: Options, now: Instant) -> Result<Self, StoreError> {
         let path = path.as_ref().to_path_buf();
         let lock = schema::lock(&path)?;
-        let connection = schema::open(&path, options.patience)?;
+        let mut folder = Folder::open(&path, options.patience)?;
+        let (origin, position) = folder.resume(true)?;
         let reader = Reader::open(&path)?;
         let found = reader.survey()?;
-        let durability = Arc::new(Durability::new());
         let seen = Arc::new(Seen::for_ids(found.ended, options.seen_bytes));
-        let queue = Arc::new(Queue::new());
-        let folder = schema::open(&path, options.patience)?;
-        let writer =
-            writer::start(connection, folder, Arc::clone(&queue), Arc::clone(&durability), options.gather)?;
+        let trail = Arc::new(Trail::new(&path, Arc::clone(&options.disk), options.segment, position));
+        let shared = Shared {
+            queue: Arc::new(Queue::new(position)),
+            trail: Arc::clone(&trail),
+            durable: Arc::new(Durability::new(position)),
+            folded: Arc::new(Durability::new(position)),
+        };
+        let journal = Journal::start(origin, Arc::clone(&options.disk), trail)?;
+        let writer = writer::start(journal, folder, shared.clone(), options.gather)?;
         let store = Self {
             options,
             cells: Cells::new(found.next_id),
-            queue,
-            durability,
+            shared,
             seen: Arc::clone(&seen),
             readers: Arc::new(Mutex::new(Vec::new())),
             writer: Mutex::new(Some(writer)),
@@ -134,7 +146,7 @@ impl Store {
     /// how many holds it settled.
     pub fn sweep(&self, now: Instant) -> usize {
         let settled = self.cells.all().iter().map(|cell| self.settle_orphans(cell, now, now)).sum();
-        self.cells.forget_idle(self.durability.mark());
+        self.cells.forget_idle(self.shared.folded.mark());
         settled
     }
 
@@ -144,16 +156,16 @@ impl Store {
         Ok(())
     }
 
-    /// Runs a read beside the runtime, on a connection of its own, after everything posted so far is on disk.
+    /// Runs a read beside the runtime, on a connection of its own, after everything posted so far is in the database.
     pub async fn read<T: Send + 'static>(
         &self,
         what: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.durability.wait(self.queue.issued()).await.map_err(StoreError::Down)?;
+        self.folded_to(self.shared.queue.issued()).await.map_err(StoreError::Down)?;
         self.read_behind(what).await
     }
 
-    /// The same, of what is on disk by now.
+    /// The same, of what is in the database by now.
     async fn read_behind<T: Send + 'static>(
         &self,
         what: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
@@ -169,21 +181,22 @@ impl Store {
         tokio::task::spawn_blocking(work).await.map_err(|why| StoreError::Down(why.to_string()))?
     }
 
-    /// Writes what is queued, keeps where every account stands, and closes the file. Posting afterwards fails.
+    /// Writes what is queued, folds the journal, keeps where every account stands, and closes the file. Posting afterwards fails.
     pub fn close(&self) {
         let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         for cell in self.cells.all() {
             let state = cell.lock();
             if !state.account.tally().seq.is_multiple_of(TALLY_EVERY) {
-                self.queue.keep(cell.id, state.account.tally().clone());
+                self.shared.trail.keep(cell.id, state.last, state.account.tally().clone());
             }
         }
-        self.queue.close();
-        // The writer is to be the last to leave: only then is the log folded into the file.
+        self.shared.queue.close();
+        // The writer is to be the last to leave: only then is SQLite's log moved into the file.
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         // A writer that panicked has nothing more to say here; what it did not write was never called durable.
         let _ = writer.join();
-        self.durability.fail("the store is closed");
+        self.shared.durable.fail("the store is closed");
+        self.shared.folded.fail("the store is closed");
     }
 
     /// The account's cell, from memory or from the file.
@@ -196,7 +209,7 @@ impl Store {
             return Ok(cell);
         }
         let name = account.to_owned();
-        // An account that is not in memory has nothing in the queue: see `Cells::forget_idle`.
+        // Of an account that is not in memory everything is in the database: see `Cells::forget_idle`.
         let found = self.read_behind(move |reader| reader.tally(&name)).await.map_err(down)?;
         Ok(self.take_up(found, account))
     }
@@ -240,23 +253,51 @@ impl Store {
         let applied = state.account.apply(op, past, now)?;
         let balance = applied.balance;
         let Some(entry) = applied.entry else {
-            return Ok(Posted { balance, fresh: false, mark: Mark(self.queue.issued()) });
+            return Ok(Posted { balance, fresh: false, mark: Mark(self.shared.queue.issued()) });
         };
         let ended = entry.kind.ends().then(|| Seen::key(cell.id, &entry.op_id));
-        let tally = entry.seq.is_multiple_of(TALLY_EVERY).then(|| Box::new(state.account.tally().clone()));
-        let open = state.account.tally().open.len();
-        let mark = self.queue.push(Job { account: cell.id, entry, open, tally });
+        let tally = state.account.tally();
+        let mark = self.shared.queue.push(cell.id, tally.open.len(), &entry);
+        if entry.seq.is_multiple_of(TALLY_EVERY) {
+            self.shared.trail.keep(cell.id, mark, tally.clone());
+        }
         if let Some(key) = ended {
             self.seen.insert(key);
-            state.remember(key, mark, self.durability.mark());
+            state.remember(key, mark, self.shared.folded.mark());
         }
         state.last = mark;
         Ok(Posted { balance, fresh: true, mark: Mark(mark) })
     }
 
     async fn durable_to(&self, mark: u64) -> Result<(), BooksError> {
-        self.durability.wait(mark).await.map_err(BooksError::Down)
+        self.shared.durable.wait(mark).await.map_err(BooksError::Down)
     }
+
+    /// Returns when the database has everything up to `mark`.
+    async fn folded_to(&self, mark: u64) -> Result<(), String> {
+        let Shared { queue, trail, folded, .. } = &self.shared;
+        if folded.mark() < mark {
+            trail.demand(mark);
+            queue.hurry();
+        }
+        folded.wait(mark).await
+    }
+}
+
+/// Folds what a weir that could not end in peace left in its journal, if none runs. Returns whether the database has
+/// everything now; if not, a running weir has the file, and the database is about a second behind it.
+pub fn catch_up(path: impl AsRef<Path>) -> Result<bool, StoreError> {
+    let path = path.as_ref();
+    if journal::slot::found(path)?.is_empty() {
+        return Ok(true);
+    }
+    let _lock = match schema::lock(path) {
+        Ok(lock) => lock,
+        Err(StoreError::Locked(_)) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Folder::open(path, Options::default().patience)?.resume(false)?;
+    Ok(true)
 }
 
 impl Drop for Store {

@@ -1,14 +1,12 @@
 //! Entries as rows.
 
+use super::journal::record::Record;
 use billing::{Balance, Entry, Hash, Kind};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Value, ValueRef};
-use rusqlite::{CachedStatement, Row, Statement, params};
+use rusqlite::{CachedStatement, Connection, Row, Statement};
 use vocab::{Instant, Pico};
 
-pub(super) const INSERT: &str = "INSERT INTO entry (key, time, kind, op_id, amount, granted, settled, held, detail, hash) \
-                                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-
-/// The columns that [`entry`] reads, in its order.
+/// The columns that are written and that [`entry`] reads, in their order.
 pub(super) const COLUMNS: &str = "key, time, kind, op_id, amount, granted, settled, held, detail, hash";
 
 const SEQ_BITS: u32 = 40;
@@ -23,21 +21,61 @@ pub(super) fn seq(key: i64) -> u64 {
     key.cast_unsigned() & SEQ_MAX
 }
 
-pub(super) fn insert(statement: &mut Statement<'_>, account: i64, entry: &Entry) -> rusqlite::Result<()> {
-    let after = entry.balance_after;
-    statement.execute(params![
-        key(account, entry.seq),
-        i64::try_from(entry.time.as_micros()).unwrap_or(i64::MAX),
-        entry.kind.name(),
-        entry.op_id,
-        Money(entry.amount),
-        Money(after.granted),
-        Money(after.settled),
-        Money(after.held),
-        entry.detail,
-        entry.hash.as_slice(),
-    ])?;
-    Ok(())
+/// Rows on their way into the table, so many with one statement: that leaves out a sixth of what each costs.
+pub(super) struct Rows<'a, 'b> {
+    many: CachedStatement<'a>,
+    one: CachedStatement<'a>,
+    waiting: Vec<Record<'b>>,
+}
+
+const MANY: usize = 16;
+const VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const WIDTH: usize = 10;
+
+impl<'a, 'b> Rows<'a, 'b> {
+    pub fn into(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let insert = |rows| {
+            let values = vec![VALUES; rows].join(", ");
+            // Where one fails none stays, so SQLite need not keep what was before each statement.
+            connection.prepare_cached(&format!("INSERT OR ROLLBACK INTO entry ({COLUMNS}) VALUES {values}"))
+        };
+        Ok(Self { many: insert(MANY)?, one: insert(1)?, waiting: Vec::with_capacity(MANY) })
+    }
+
+    pub fn push(&mut self, record: Record<'b>) -> rusqlite::Result<()> {
+        self.waiting.push(record);
+        if self.waiting.len() == MANY {
+            for (place, record) in self.waiting.iter().enumerate() {
+                bind(&mut self.many, place * WIDTH, record)?;
+            }
+            self.many.raw_execute()?;
+            self.waiting.clear();
+        }
+        Ok(())
+    }
+
+    /// Puts in what still waits.
+    pub fn end(mut self) -> rusqlite::Result<()> {
+        for record in &self.waiting {
+            bind(&mut self.one, 0, record)?;
+            self.one.raw_execute()?;
+        }
+        Ok(())
+    }
+}
+
+fn bind(statement: &mut Statement<'_>, before: usize, record: &Record<'_>) -> rusqlite::Result<()> {
+    let after = record.balance_after;
+    statement.raw_bind_parameter(before + 1, key(record.account, record.seq))?;
+    statement.raw_bind_parameter(before + 2, i64::try_from(record.time.as_micros()).unwrap_or(i64::MAX))?;
+    statement.raw_bind_parameter(before + 3, record.kind.name())?;
+    statement.raw_bind_parameter(before + 4, record.op_id)?;
+    statement.raw_bind_parameter(before + 5, Money(record.amount))?;
+    statement.raw_bind_parameter(before + 6, Money(after.granted))?;
+    statement.raw_bind_parameter(before + 7, Money(after.settled))?;
+    statement.raw_bind_parameter(before + 8, Money(after.held))?;
+    statement.raw_bind_parameter(before + 9, record.detail)?;
+    statement.raw_bind_parameter(before + 10, record.hash.as_slice())
 }
 
 /// An entry from a row of [`COLUMNS`]. The hash before is not in it: see [`Chain`].

@@ -78,7 +78,7 @@ impl Process {
     }
 
     /// The address after `before` in what it says.
-    fn address(&mut self, before: &str) -> SocketAddr {
+    pub fn address(&mut self, before: &str) -> SocketAddr {
         until(START, before, || {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("it ended at once, {status}: {}", self.said());

@@ -1,9 +1,9 @@
-//! Which crate may import which: `vocab ← {router, providers, policy, billing} ← relay ← front ← weir`.
+//! Which crate may import which: `vocab ← {router, providers, policy, billing} ← relay ← front ← {weir, edge}`.
 //!
 //! The four siblings meet in `relay` and only there. `lab` implements the ports and speaks wire formats; it does not
 //! know the adapters that it is there to test. What needs sockets, threads or a runtime stays in the shell.
 
-use crate::{CRATES, EDGE, home, none, read, root, shown, source};
+use crate::{CRATES, EDGE, SHELLS, home, none, read, root, shown, source};
 use std::collections::BTreeSet;
 use toml::{Table, Value};
 
@@ -17,6 +17,7 @@ fn allowed(name: &str) -> &'static [&'static str] {
         // Not providers: a fake that shared code with the adapter could only agree with it.
         "lab" => &["vocab", "billing", "relay"],
         "weir" => &["vocab", "router", "providers", "policy", "billing", "relay", "front", "lab"],
+        "edge" => &["vocab", "router", "providers", "policy", "billing", "relay", "front"],
         // vocab names things and imports nothing of ours.
         _ => &[],
     }
@@ -33,8 +34,19 @@ fn allowed_in_tests(name: &str) -> &'static [&'static str] {
 }
 
 /// What a pure crate may use of others: all of them compute and do nothing else.
-const PURE_MAY_USE: [&str; 8] =
-    ["bitflags", "bytes", "http", "memchr", "serde", "serde_json", "sha2", "subtle"];
+const PURE_MAY_USE: [&str; 11] = [
+    "base64",
+    "bitflags",
+    "bytes",
+    "hmac",
+    "http",
+    "memchr",
+    "serde",
+    "serde_json",
+    "sha2",
+    "simdutf8",
+    "subtle",
+];
 const PURE: [&str; 5] = crate::purity::PURE;
 
 /// A platform's own: only a shell knows them. `lab` may, behind its feature `serve`.
@@ -97,7 +109,7 @@ fn complaints_of_manifest(name: &str, manifest: &Table) -> Vec<String> {
             ));
         } else if PLATFORM.contains(&on.as_str())
             && !test_only
-            && name != "weir"
+            && !SHELLS.contains(&name)
             && !(name == "lab" && optional)
         {
             complaints.push(format!(

@@ -158,7 +158,7 @@ fn the_example_can_be_used_as_it_is() {
     let fleet = Fleet::build(
         &config,
         &Catalogue::embedded().unwrap(),
-        &|_| Some("key".into()),
+        &|_| Some("a key of no less than 32 bytes in all".into()),
         &Registry::default(),
         None,
     )
@@ -174,7 +174,7 @@ fn every_setting_of_the_example_can_be_used() {
     let built = Fleet::build(
         &config,
         &Catalogue::embedded().unwrap(),
-        &|_| Some("key".into()),
+        &|_| Some("a key of no less than 32 bytes in all".into()),
         &Registry::default(),
         None,
     );

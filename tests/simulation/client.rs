@@ -167,7 +167,7 @@ async fn visit(relay: &Arc<Relay>, world: &World, ask: Ask, errand: &Errand, dia
 
 impl Heard {
     fn serve(&mut self, served: &Served) {
-        self.served = Some((served.provider.clone(), served.model.clone()));
+        self.served = Some((served.provider.to_string(), served.model.to_string()));
         self.attempts = served.attempts;
     }
 

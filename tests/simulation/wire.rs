@@ -189,8 +189,8 @@ impl Wire {
         let providers = relay.providers();
         let found = providers
             .iter()
-            .find(|p| p.name == provider)
-            .and_then(|p| p.models.iter().find(|m| m.model == model));
+            .find(|p| *p.name == *provider)
+            .and_then(|p| p.models.iter().find(|m| *m.model == *model));
         found.expect("the relay knows whom it asks").state
     }
 }

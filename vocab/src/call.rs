@@ -82,7 +82,7 @@ pub struct Door {
     /// Credential and content type included.
     pub headers: HeaderMap,
     /// The name the provider knows the model by.
-    pub model: String,
+    pub model: crate::Name,
     pub card: Arc<Card>,
 }
 

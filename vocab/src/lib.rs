@@ -22,6 +22,9 @@ pub use dice::Dice;
 pub use event::{Event, Finish};
 pub use fault::Fault;
 pub use model::{Caps, Card, Dialect, Kind, Quality, Status};
+/// A name that many values share: of a provider, a model, a version.
+pub type Name = std::sync::Arc<str>;
+
 pub use money::{BadAmount, Decimal, Pico, Rate, Ratio};
 pub use price::{Change, Price, Rates, Tier};
 pub use time::{Duration, Instant};

@@ -52,7 +52,7 @@ pub struct Price {
     /// The catalogue entry it belongs to, `provider/model`.
     pub id: String,
     /// Names this price among its successors; every ledger line carries it.
-    pub version: String,
+    pub version: crate::Name,
     pub source: String,
     pub rates: Rates,
     /// Ascending by `above_input`.

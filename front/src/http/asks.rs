@@ -159,7 +159,7 @@ fn label(call: &Call<'_>, served: &Served) -> Label {
     Label {
         id: format!("chatcmpl-{}", call.id),
         created: call.started.as_secs(),
-        model: served.model.clone(),
+        model: served.model.to_string(),
     }
 }
 

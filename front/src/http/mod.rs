@@ -6,6 +6,7 @@ mod books;
 mod cors;
 mod entry;
 mod heads;
+mod noise;
 mod offers;
 mod pages;
 mod query;
@@ -17,5 +18,6 @@ mod speak;
 mod tests;
 
 pub use body::Body;
+pub use noise::is_noise;
 pub use routes::{Place, ROUTES, Route};
 pub use serve::{Front, Peer};

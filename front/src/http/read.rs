@@ -10,13 +10,14 @@ use relay::ports::Clock;
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
-use vocab::Duration;
+use std::task::{Context, Poll, ready};
+use vocab::{Duration, Instant};
 
 /// What is set aside for a body before any of it is there, at most: a length is only a promise.
 const PROMISED_MAX: usize = 256 << 10;
 
-/// All of the body. A body in one frame is not copied.
+/// All of the body. A body in one frame is not copied. An empty frame says that something came which is not handed over
+/// yet: patience begins anew with every frame.
 pub async fn whole<B>(
     headers: &HeaderMap,
     body: B,
@@ -41,9 +42,10 @@ where
         return Err(too_large(most));
     }
     let mut body = pin!(body);
+    let mut patience = Patience { idle, clock, since: None, timer: None };
     let mut first = Bytes::new();
     let mut rest: Option<BytesMut> = None;
-    while let Some(data) = next(&mut body, idle, clock).await? {
+    while let Some(data) = next(&mut body, &mut patience).await? {
         let length = rest.as_ref().map_or(first.len(), BytesMut::len);
         if length + data.len() > most {
             return Err(too_large(most));
@@ -63,18 +65,44 @@ where
     Ok(rest.map_or(first, BytesMut::freeze))
 }
 
-/// The next data frame; None at the end. The clock is only asked when the body is not ready.
-async fn next<B>(body: &mut Pin<&mut B>, idle: Duration, clock: &dyn Clock) -> Result<Option<Bytes>, Refusal>
+/// How long nothing may come. The clock is only asked when the body is not ready, and one timer serves for many waits: it is
+/// set again when it rings and meanwhile something came.
+struct Patience<'a> {
+    idle: Duration,
+    clock: &'a dyn Clock,
+    /// Since when nothing came; None while something does.
+    since: Option<Instant>,
+    timer: Option<BoxFuture<'a, ()>>,
+}
+
+impl Patience<'_> {
+    /// Ready when it is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let since = *self.since.get_or_insert_with(|| self.clock.now());
+        loop {
+            let timer = self.timer.get_or_insert_with(|| self.clock.sleep(self.idle));
+            ready!(timer.as_mut().poll(cx));
+            let left = self.idle.saturating_sub(self.clock.now().since(since));
+            if left.is_zero() {
+                return Poll::Ready(());
+            }
+            self.timer = Some(self.clock.sleep(left));
+        }
+    }
+}
+
+/// The next data frame with something in it; None at the end.
+async fn next<B>(body: &mut Pin<&mut B>, patience: &mut Patience<'_>) -> Result<Option<Bytes>, Refusal>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Display,
 {
-    let mut timer: Option<BoxFuture<'_, ()>> = None;
     poll_fn(|cx: &mut Context<'_>| {
         loop {
             match body.as_mut().poll_frame(cx) {
                 Poll::Ready(None) => return Poll::Ready(Ok(None)),
                 Poll::Ready(Some(Ok(frame))) => {
+                    patience.since = None;
                     // Trailers say nothing here.
                     if let Ok(data) = Frame::into_data(frame)
                         && !data.is_empty()
@@ -89,9 +117,9 @@ where
                 Poll::Pending => break,
             }
         }
-        let timer = timer.get_or_insert_with(|| clock.sleep(idle));
-        timer.as_mut().poll(cx).map(|()| {
-            let message = format!("Nothing more of the request's body came for {} ms.", idle.as_millis());
+        patience.poll(cx).map(|()| {
+            let message =
+                format!("Nothing more of the request's body came for {} ms.", patience.idle.as_millis());
             Err(Refusal::new(408, "body_timeout", message))
         })
     })
@@ -113,18 +141,21 @@ mod tests {
     use futures::executor::block_on;
     use std::collections::VecDeque;
     use std::convert::Infallible;
-    use vocab::Instant;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     /// A clock whose every wait is over at once.
-    struct Hasty;
+    #[derive(Default)]
+    struct Hasty(AtomicU64);
 
     #[async_trait]
     impl Clock for Hasty {
         fn now(&self) -> Instant {
-            Instant::ZERO
+            Instant::from_micros(self.0.load(Ordering::Relaxed))
         }
 
-        async fn sleep(&self, _: Duration) {}
+        async fn sleep(&self, span: Duration) {
+            self.0.fetch_add(span.as_micros() as u64, Ordering::Relaxed);
+        }
     }
 
     struct Chunks(VecDeque<&'static [u8]>, bool);
@@ -151,7 +182,7 @@ mod tests {
             .map(|(k, v)| (http::HeaderName::from_static(k), http::HeaderValue::from_str(v).unwrap()))
             .collect();
         let body = Chunks(chunks.iter().copied().collect(), stalls);
-        block_on(whole(&headers, body, 10, Duration::from_secs(1), &Hasty)).map_err(|r| r.status)
+        block_on(whole(&headers, body, 10, Duration::from_secs(1), &Hasty::default())).map_err(|r| r.status)
     }
 
     #[test]
@@ -166,5 +197,65 @@ mod tests {
         assert_eq!(read(&[b"x"], true, &[]), Err(408), "a body that stalls");
         assert_eq!(read(&[b"x"], false, &[("content-encoding", "gzip")]), Err(415));
         assert_eq!(read(&[b"x"], false, &[("content-encoding", "identity")]).unwrap(), "x");
+    }
+
+    /// A clock that is set by hand.
+    #[derive(Clone, Default)]
+    struct Hand(std::sync::Arc<AtomicU64>);
+
+    impl Hand {
+        fn is(&self, ms: u64) {
+            self.0.store(ms * 1_000, Ordering::Relaxed);
+        }
+    }
+
+    #[async_trait]
+    impl Clock for Hand {
+        fn now(&self) -> Instant {
+            Instant::from_micros(self.0.load(Ordering::Relaxed))
+        }
+
+        async fn sleep(&self, span: Duration) {
+            let until = self.now().after(span);
+            poll_fn(|_| if self.now() >= until { Poll::Ready(()) } else { Poll::Pending }).await;
+        }
+    }
+
+    /// Now and then something comes: an empty frame at each of these moments.
+    struct Slow(Hand, VecDeque<u64>);
+
+    impl Body for Slow {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let now = self.0.now().as_millis();
+            match self.1.front() {
+                Some(at) if *at <= now => {
+                    self.1.pop_front();
+                    Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+                }
+                _ => Poll::Pending,
+            }
+        }
+    }
+
+    #[test]
+    fn patience_begins_anew_with_whatever_comes() {
+        let clock = Hand::default();
+        let headers = HeaderMap::new();
+        let body = Slow(clock.clone(), [600, 1_500].into());
+        let mut reading = pin!(whole(&headers, body, 10, Duration::from_secs(1), &clock));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for ms in [0, 600, 1_200, 1_500, 2_000, 2_499] {
+            clock.is(ms);
+            assert!(reading.as_mut().poll(&mut cx).is_pending(), "given up at {ms}");
+        }
+        clock.is(2_500);
+        let Poll::Ready(Err(refusal)) = reading.as_mut().poll(&mut cx) else { panic!("still waiting") };
+        assert_eq!(refusal.status, 408);
     }
 }

@@ -28,6 +28,8 @@ pub struct Peer {
 #[derive(Clone)]
 pub struct Front {
     pub(super) relay: Arc<Relay>,
+    /// The service's own seed, where it was given one.
+    seed: Option<u64>,
 }
 
 /// A request whose sender is known.
@@ -44,10 +46,17 @@ pub(super) struct Call<'a> {
 
 impl Front {
     pub const fn new(relay: Arc<Relay>) -> Self {
-        Self { relay }
+        Self { relay, seed: None }
     }
 
-    /// Answers a request, always. `seed` is the shell's throw of dice for it.
+    /// With a seed for the whole service each request's own follows from its id: the same requests make the same
+    /// decisions, in whatever order they come and on either shell.
+    #[must_use]
+    pub fn seeded(self, seed: Option<u64>) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Answers a request, always. `seed` is the shell's throw of dice for it; the service's own comes before it.
     pub async fn serve<B>(&self, request: Request<B>, peer: Peer, seed: u64) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send,
@@ -59,6 +68,7 @@ impl Front {
         let asked_id = head.headers.get("x-request-id").and_then(|v| v.to_str().ok());
         // A throw apart: the id must not tell the seed.
         let id = policy::request_id(asked_id, started, Dice::seeded(!seed).roll());
+        let seed = self.seed.map_or(seed, |service| policy::request_seed(service, &id));
         let mut response = Response::new(Body::empty());
         *response.headers_mut() = HeaderMap::with_capacity(heads::ROOM);
         let found = find(head.uri.path());
@@ -127,7 +137,7 @@ impl Front {
             return Err(refusal);
         }
         let caller = match route.gate {
-            Gate::Open => Caller { account: String::new(), key: String::new(), admin: false },
+            Gate::Open => Caller::default(),
             Gate::Caller | Gate::Admin => {
                 let from = policy::Origin { loopback: peer.loopback };
                 let admin = route.gate == Gate::Admin;
@@ -135,7 +145,7 @@ impl Front {
                     let message = "This is the operator's. Send the admin key as `Authorization: Bearer …`.";
                     return Err(Refusal::new(401, "admin_key_required", message));
                 }
-                policy::identify(settings, &head.headers, head.uri.query(), from)
+                policy::identify(settings, &head.headers, head.uri.query(), from, started)
                     .map_err(|r| Refusal::from(&r))?
             }
         };

@@ -31,7 +31,7 @@ fn served() -> Served {
 }
 
 fn bill(advice: bool) -> Bill {
-    let attempt = |provider: &str, outcome: &str| Attempt {
+    let attempt = |provider: &str, outcome: &'static str| Attempt {
         provider: provider.into(),
         model: "m".into(),
         outcome: outcome.into(),

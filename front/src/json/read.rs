@@ -67,7 +67,7 @@ pub trait Read<'de>: Sized {
 
 /// A body as text: UTF-8 without a byte order mark.
 pub fn text(body: &[u8]) -> Result<&str, Wrong> {
-    match std::str::from_utf8(body) {
+    match simdutf8::compat::from_utf8(body) {
         Ok(text) if text.starts_with('\u{FEFF}') => {
             Err(Wrong::syntax("it begins with a byte order mark; send it without at line 1 column 1"))
         }

@@ -14,7 +14,7 @@ pub fn model(id: &str, models: &[ModelInfo], policies: &[String]) -> Option<Valu
     if policies.iter().any(|p| p == id) {
         return Some(policy(id));
     }
-    models.iter().find(|m| m.id == id).or_else(|| models.iter().find(|m| m.model == id)).map(served)
+    models.iter().find(|m| m.id == id).or_else(|| models.iter().find(|m| *m.model == *id)).map(served)
 }
 
 fn policy(id: &str) -> Value {

@@ -30,7 +30,7 @@ fn who(
     query: Option<&str>,
     from: Origin,
 ) -> Result<String, Refused> {
-    identify(settings, &headers(list), query, from).map(|c| c.account)
+    identify(settings, &headers(list), query, from, Instant::ZERO).map(|c| c.account)
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn the_operator_is_known_by_the_admin_key() {
     let settings = keyed();
     let asks = headers(&[("authorization", "Bearer operator")]);
     assert!(is_admin(&settings, &asks, None));
-    assert!(identify(&settings, &asks, None, AWAY).unwrap().admin);
+    assert!(identify(&settings, &asks, None, AWAY, Instant::ZERO).unwrap().admin);
     assert!(!is_admin(&settings, &headers(&[("authorization", "Bearer wk_bob")]), None));
     assert!(!is_admin(&Settings::default(), &asks, None), "no admin key configured, no operator");
 }

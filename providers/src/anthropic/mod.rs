@@ -69,7 +69,7 @@ impl Adapter for Anthropic {
             uri_stream: uri.clone(),
             uri,
             headers: entrance::headers(at, &named)?,
-            model: model.to_owned(),
+            model: model.into(),
             card,
         })
     }

@@ -61,7 +61,7 @@ pub(super) fn price(
     if problems.len() == before {
         check::price(&price, kind, problems);
     }
-    price.version = price_version(&price);
+    price.version = price_version(&price).into();
     price
 }
 

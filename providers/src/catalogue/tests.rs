@@ -33,7 +33,7 @@ fn what_ships_is_whole() {
         let card = &entry.card;
         if let Some(price) = &card.price {
             assert_eq!(price.id, card.id());
-            assert_eq!(price.version, price_version(price));
+            assert_eq!(*price.version, *price_version(price));
             assert_eq!(price.version.len(), 12);
         }
         if card.kind == Kind::Chat {

@@ -70,7 +70,7 @@ impl Adapter for Gemini {
                 at,
                 &key.map(|key| ("x-goog-api-key", key)).into_iter().collect::<Vec<_>>(),
             )?,
-            model: model.to_owned(),
+            model: model.into(),
             card,
         })
     }

@@ -30,7 +30,7 @@ fn body(accent: &Accent, chat: &Chat, door: &Door, stream: bool) -> Result<Value
     let no = |field: &str, why: &str| unfit(accent.name, field, why);
 
     let mut body = extra(accent, chat, caps)?;
-    body.insert("model".into(), door.model.as_str().into());
+    body.insert("model".into(), Value::from(&*door.model));
     body.insert("messages".into(), messages::all(accent, chat, caps)?.into());
     if stream {
         body.insert("stream".into(), true.into());

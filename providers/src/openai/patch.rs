@@ -75,7 +75,7 @@ fn edits(accent: &Accent, raw: &RawChat, door: &Door) -> Option<Vec<Edit>> {
 
     let mut edits: Vec<Edit> = vec![];
     let mut fields = String::new();
-    let model = Value::from(door.model.as_str()).to_string();
+    let model = Value::from(&*door.model).to_string();
     match &spans.model {
         Some(span) => edits.push((span.clone(), model)),
         None => field(&mut fields, "model", &model),

@@ -34,7 +34,7 @@ impl<'a> Inside<'a> {
 impl<'a> Walk<'a> {
     /// None where the text is not UTF-8.
     pub fn along(text: &'a [u8]) -> Option<Self> {
-        std::str::from_utf8(text).ok()?;
+        simdutf8::basic::from_utf8(text).ok()?;
         Some(Self { text, at: 0, depth: 0 })
     }
 

@@ -19,6 +19,9 @@ use http::HeaderMap;
 use std::sync::Arc;
 use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
 
+/// How the address of a binding begins; its name follows.
+const BINDING: &str = "binding://";
+
 /// Speaks `ai/run`, over REST or a binding.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkersAi;
@@ -46,12 +49,17 @@ impl Adapter for WorkersAi {
 
     fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
         // The model stands in the path as it is, slashes and @ included.
-        let uri = entrance::uri(&at.base_url, &format!("ai/run/{}", entrance::path_name(model)?))?;
+        let path = entrance::path_name(model)?;
+        // Inside a Worker the binding stands where the API would: `binding://AI/MODEL`.
+        let uri = match at.base_url.strip_prefix(BINDING) {
+            Some(_) => entrance::bound(&at.base_url, path)?,
+            None => entrance::uri(&at.base_url, &format!("ai/run/{path}"))?,
+        };
         let key = at.key.as_deref().filter(|key| !key.trim().is_empty());
         let bearer = key.map(|key| entrance::credential(&format!("Bearer {}", key.trim()))).transpose()?;
         let bearer: Vec<_> = bearer.into_iter().map(|value| ("authorization", value)).collect();
         let headers = entrance::headers(at, &bearer)?;
-        Ok(Door { uri_stream: uri.clone(), uri, headers, model: model.to_owned(), card })
+        Ok(Door { uri_stream: uri.clone(), uri, headers, model: model.into(), card })
     }
 
     fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {

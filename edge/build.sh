@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Builds the Worker into build/ and says how large it is: `bash edge/build.sh`. Fails above 1.2 MB gzipped.
+#
+# Needs the target wasm32-unknown-unknown (rustup target add wasm32-unknown-unknown) and worker-build, which it installs
+# where it is missing. wrangler runs this by itself (wrangler.toml).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+WORKER_BUILD=0.8.7
+LARGEST=1200000
+
+command -v worker-build >/dev/null || cargo install --quiet worker-build --version "$WORKER_BUILD"
+
+# Where worker-build puts its result is counted from the crate.
+worker-build --profile edge --out-dir ../build edge
+
+# What is sent to the platform: the module and its glue, as they are compressed on their way.
+size=$(cat build/index.js build/index_bg.wasm | gzip -9 | wc -c)
+raw=$(cat build/index.js build/index_bg.wasm | wc -c)
+echo "the Worker: $raw bytes, $size gzipped (at most $LARGEST)"
+if [ "$size" -gt "$LARGEST" ]; then
+  echo "the Worker is too large" >&2
+  exit 1
+fi

@@ -1,0 +1,106 @@
+//! JavaScript as it is called from here: see `glue.js`.
+
+use js_sys::{Promise, Uint8Array, Uint32Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{Request, Response};
+
+#[wasm_bindgen(module = "/src/worker/glue.js")]
+extern "C" {
+    pub fn head(request: &Request) -> String;
+    pub fn whole(request: &Request) -> Promise;
+    pub fn pieces(request: &Request) -> Pieces;
+    pub fn gone(request: &Request, tell: &Closure<dyn FnMut()>);
+    pub fn respond(status: u16, heads: &str, body: Option<&[u8]>) -> Response;
+    pub fn ring(wake: &JsValue, millis: f64) -> JsValue;
+    pub fn unring(timer: &JsValue);
+    pub fn chance() -> Uint32Array;
+    pub fn later(work: &Promise);
+
+    pub type Pieces;
+    #[wasm_bindgen(method)]
+    pub fn next(this: &Pieces) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn stop(this: &Pieces);
+
+    pub type Speaking;
+    #[wasm_bindgen(constructor)]
+    pub fn new(status: u16, heads: &str) -> Speaking;
+    #[wasm_bindgen(method, getter)]
+    pub fn response(this: &Speaking) -> Response;
+    #[wasm_bindgen(method)]
+    pub fn write(this: &Speaking, piece: &[u8]) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn end(this: &Speaking) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn left(this: &Speaking) -> Promise;
+
+    /// A call under way, over the network or to a binding.
+    pub type Answering;
+    #[wasm_bindgen(method)]
+    pub fn head(this: &Answering, whole: f64) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn whole(this: &Answering) -> Option<Uint8Array>;
+    #[wasm_bindgen(method, js_name = next)]
+    pub fn next_piece(this: &Answering) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn stop(this: &Answering);
+
+    pub fn ask(accounts: &JsValue, account: &str, letter: &str) -> Promise;
+    pub fn leave(accounts: &JsValue, account: &str, letter: &str);
+    pub fn order(accounts: &JsValue, account: &str, path: &str, body: &str) -> Promise;
+
+    /// An account's storage; what fails, fails as a whole.
+    pub type Shelf;
+    #[wasm_bindgen(constructor, catch)]
+    pub fn new(storage: &JsValue) -> Result<Shelf, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn append(this: &Shelf, seq: f64, time: f64, kind: &str, id: &str, body: &str)
+    -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn stage(this: &Shelf, seq: f64, time: f64, kind: &str, id: &str, body: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn last(this: &Shelf) -> Result<f64, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn entries(this: &Shelf, table: &str, after: f64, limit: f64) -> Result<String, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn of(this: &Shelf, id: &str, after: f64, last: f64) -> Result<String, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn ended(this: &Shelf, before: f64, limit: f64) -> Result<String, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn end(this: &Shelf, id: &str) -> Result<String, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn before(this: &Shelf, time: f64) -> Result<String, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn clear(this: &Shelf) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn adopt(this: &Shelf, keep: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn note(this: &Shelf, name: &str) -> Result<Option<String>, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn take(this: &Shelf, name: &str, text: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn drop(this: &Shelf, name: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    pub fn alarm(this: &Shelf, time: f64);
+
+    pub fn put(kv: &JsValue, keys: &str, values: &str) -> Promise;
+    pub fn get(kv: &JsValue, keys: &str) -> Promise;
+    pub fn list(kv: &JsValue, prefix: &str, cursor: &str, limit: f64) -> Promise;
+    pub fn forget(kv: &JsValue, keys: &str) -> Promise;
+
+    #[wasm_bindgen(extends = Answering)]
+    pub type Outgoing;
+    #[wasm_bindgen(constructor)]
+    pub fn new(address: &str, method: &str, heads: &str, body: Option<&[u8]>) -> Outgoing;
+
+    #[wasm_bindgen(extends = Answering)]
+    pub type Bound;
+    #[wasm_bindgen(constructor)]
+    pub fn new(binding: &JsValue, model: &str, inputs: &str) -> Bound;
+}
+
+/// What JavaScript threw, as text.
+pub fn thrown(error: &JsValue) -> String {
+    let message = js_sys::Reflect::get(error, &JsValue::from_str("message")).ok().and_then(|m| m.as_string());
+    message.or_else(|| error.as_string()).unwrap_or_else(|| "an error that says nothing".into())
+}

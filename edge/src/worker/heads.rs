@@ -1,0 +1,32 @@
+//! Heads as one text: lines of name and value in turn.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Headers as lines.
+pub fn lines(headers: &HeaderMap) -> String {
+    let mut text = String::with_capacity(1_024);
+    for (name, value) in headers {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(name.as_str());
+        text.push('\n');
+        match value.to_str() {
+            Ok(value) => text.push_str(value),
+            Err(_) => text.push_str(&String::from_utf8_lossy(value.as_bytes())),
+        }
+    }
+    text
+}
+
+/// Lines as headers. What cannot be a header is left out: it cannot have come over the wire either.
+pub fn headers<'a>(mut lines: impl Iterator<Item = &'a str>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(24);
+    while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            headers.append(name, value);
+        }
+    }
+    headers
+}

@@ -1,0 +1,203 @@
+//! What an isolate keeps from one request to the next: the core, put together from the configuration.
+
+use super::books::ObjectBooks;
+use super::http::EdgeHttp;
+use super::later::{self, EdgeLater};
+use super::{glue, kv};
+use crate::setup::{Given, Problems, Setup};
+use front::Front;
+use relay::Relay;
+use relay::fleet::Fleet;
+use relay::metrics::Registry;
+use relay::ports::Clock;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use vocab::{Dice, Duration, Instant};
+use worker::Env;
+
+/// How long a configuration from `GLOBAL_CACHE` is used before it is looked at again.
+const FRESH: Duration = Duration::from_secs(300);
+/// How often an isolate looks whether somebody said that it has changed.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// The keys in `GLOBAL_CACHE`.
+pub const CONFIG: &str = "weir.toml";
+pub const CATALOGUE: &str = "catalogue.json";
+/// Holds anything; another thing once configuration or catalogue are another.
+pub const VERSION: &str = "version";
+
+pub struct Node {
+    pub front: Front,
+    pub relay: Arc<Relay>,
+    pub books: Arc<ObjectBooks>,
+    clock: Arc<dyn Clock>,
+    registry: Arc<Registry>,
+    dice: RefCell<Dice>,
+    /// Callers count as being on this machine: for work at home only.
+    pub local: bool,
+    sources: RefCell<Sources>,
+    read_at: Cell<Instant>,
+    looked_at: Cell<Instant>,
+}
+
+/// What the configuration was made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Sources {
+    config: Option<String>,
+    catalogue: Option<String>,
+    version: Option<String>,
+}
+
+thread_local! {
+    static NODE: RefCell<Option<Rc<Node>>> = const { RefCell::new(None) };
+}
+
+/// A variable or secret.
+pub fn variable(env: &Env, name: &str) -> Option<String> {
+    let value = js_sys::Reflect::get(env, &name.into()).ok()?;
+    value.as_string().filter(|text| !text.is_empty())
+}
+
+/// This isolate's node: the one there is, or a new one.
+pub async fn node(env: &Env) -> Result<Rc<Node>, Problems> {
+    if let Some(node) = NODE.with_borrow(Clone::clone) {
+        node.look_again(env);
+        return Ok(node);
+    }
+    let sources = Sources::read(env).await;
+    let node = Rc::new(Node::start(env, sources)?);
+    // Another request may have been first; then that one's is kept.
+    Ok(NODE.with_borrow_mut(|kept| kept.get_or_insert(node).clone()))
+}
+
+impl Sources {
+    /// From `GLOBAL_CACHE` where it has a configuration, else from the variable `WEIR_CONFIG`. A cache that fails is
+    /// one that is empty.
+    async fn read(env: &Env) -> Self {
+        let mut sources = Self::default();
+        if let Some(cache) = kv::binding(env, "GLOBAL_CACHE") {
+            for (key, place) in [
+                (VERSION, &mut sources.version),
+                (CONFIG, &mut sources.config),
+                (CATALOGUE, &mut sources.catalogue),
+            ] {
+                match kv::get(&cache, key).await {
+                    Ok(text) => *place = text.filter(|t| !t.trim().is_empty()),
+                    Err(why) => tracing::warn!(key, why, "GLOBAL_CACHE cannot be read"),
+                }
+            }
+        }
+        sources.config = sources.config.or_else(|| variable(env, "WEIR_CONFIG"));
+        sources
+    }
+
+    fn setup(&self, env: &Env) -> Result<Setup, Problems> {
+        Setup::read(&Given {
+            config: self.config.as_deref(),
+            catalogue: self.catalogue.as_deref(),
+            variable: &|name| variable(env, name),
+            ai: kv::binding(env, "AI").is_some(),
+        })
+    }
+}
+
+impl Node {
+    fn start(env: &Env, sources: Sources) -> Result<Self, Problems> {
+        let setup = sources.setup(env)?;
+        let Some(accounts) = kv::binding(env, "ACCOUNT") else {
+            return Err(vec![
+                "there is no Durable Object ACCOUNT, so nobody would keep the books; bind it (wrangler.toml), or accept \
+                 budgets that are only approximate: service.approximate_budgets = true"
+                    .into(),
+            ]);
+        };
+        let registry = Arc::new(Registry::default());
+        let fleet = fleet(env, &setup, &registry, None)?;
+        let clock: Arc<dyn Clock> = super::clock(env);
+        let books = Arc::new(ObjectBooks::new(accounts, Arc::new(setup.config)));
+        let relay = Relay::new(
+            Arc::new(EdgeHttp::new(env.clone())),
+            clock.clone(),
+            books.clone(),
+            Arc::new(EdgeLater),
+            registry.clone(),
+            fleet,
+        );
+        let seed =
+            variable(env, "WEIR_SEED").and_then(|text| text.trim().parse().ok()).unwrap_or_else(chance);
+        let now = clock.now();
+        Ok(Self {
+            front: Front::new(relay.clone()),
+            relay,
+            books,
+            clock,
+            registry,
+            dice: RefCell::new(Dice::seeded(seed)),
+            local: variable(env, "WEIR_LOCAL").is_some_and(|text| text == "true"),
+            sources: RefCell::new(sources),
+            read_at: Cell::new(now),
+            looked_at: Cell::new(now),
+        })
+    }
+
+    /// A request's throw of dice.
+    pub fn roll(&self) -> u64 {
+        self.dice.borrow_mut().roll()
+    }
+
+    /// Looks now and then whether the configuration is another by now. Requests do not wait for that.
+    fn look_again(self: &Rc<Self>, env: &Env) {
+        let now = self.clock.now();
+        if now.since(self.looked_at.get()) < LOOK {
+            return;
+        }
+        let Some(cache) = kv::binding(env, "GLOBAL_CACHE") else { return };
+        self.looked_at.set(now);
+        let (node, env) = (self.clone(), env.clone());
+        later::spawn(async move {
+            let old = now.since(node.read_at.get()) >= FRESH;
+            let changed = match kv::get(&cache, VERSION).await {
+                Ok(version) => version != node.sources.borrow().version,
+                Err(_) => false,
+            };
+            if (old || changed)
+                && let Err(problems) = node.reload(&env).await
+            {
+                tracing::error!(
+                    problems = problems.join("; "),
+                    "the new configuration cannot be used; the old one stays"
+                );
+            }
+        });
+    }
+
+    /// Reads the configuration anew and uses it, whole or not at all.
+    pub async fn reload(&self, env: &Env) -> Result<(), Problems> {
+        let sources = Sources::read(env).await;
+        self.read_at.set(self.clock.now());
+        if *self.sources.borrow() == sources {
+            return Ok(());
+        }
+        let setup = sources.setup(env)?;
+        let before = self.relay.fleet();
+        let fleet = fleet(env, &setup, &self.registry, Some(&before))?;
+        self.books.reload(Arc::new(setup.config));
+        self.relay.reload(fleet);
+        *self.sources.borrow_mut() = sources;
+        Ok(())
+    }
+}
+
+fn fleet(env: &Env, setup: &Setup, registry: &Registry, before: Option<&Fleet>) -> Result<Fleet, Problems> {
+    let fleet = setup.fleet(&|name| variable(env, name), registry, before)?;
+    for warning in &fleet.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(fleet)
+}
+
+fn chance() -> u64 {
+    let halves = glue::chance().to_vec();
+    halves.iter().fold(0, |seed, half| seed << 32 | u64::from(*half))
+}

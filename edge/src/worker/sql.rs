@@ -1,0 +1,112 @@
+//! An account's record in the object's own SQLite.
+
+use super::glue;
+use crate::account::{Shelf, note};
+use billing::Entry;
+use std::fmt::Display;
+use vocab::{Instant, Pico};
+use wasm_bindgen::JsValue;
+
+pub struct SqlShelf(glue::Shelf);
+
+impl SqlShelf {
+    pub fn open(storage: &JsValue) -> Result<Self, String> {
+        glue::Shelf::new(storage).map(Self).map_err(|e| glue::thrown(&e))
+    }
+
+    /// To be called at a time.
+    pub fn alarm(&self, at: Instant) {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
+        self.0.alarm(at.as_millis() as f64);
+    }
+}
+
+/// A number as JavaScript has them. Sequence numbers and microseconds since 1970 are below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "said above")]
+const fn number(n: u64) -> f64 {
+    n as f64
+}
+
+fn failed(error: JsValue) -> String {
+    glue::thrown(&error)
+}
+
+fn unreadable(why: impl Display) -> String {
+    format!("an entry cannot be read: {why}")
+}
+
+fn read(lines: &str) -> Result<Vec<Entry>, String> {
+    lines.lines().map(|line| serde_json::from_str(line).map_err(unreadable)).collect()
+}
+
+impl Shelf for SqlShelf {
+    type Error = String;
+
+    fn append(&mut self, entries: &[Entry]) -> Result<(), String> {
+        for entry in entries {
+            let body = serde_json::to_string(entry).map_err(unreadable)?;
+            let time = number(entry.time.as_micros());
+            self.0.append(number(entry.seq), time, entry.kind.name(), &entry.op_id, &body).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn last(&self) -> Result<u64, String> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sequence number")]
+        self.0.last().map(|n| n as u64).map_err(failed)
+    }
+
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<Entry>, String> {
+        read(&self.0.entries("entry", number(after), number(limit as u64)).map_err(failed)?)
+    }
+
+    fn of(&self, id: &str, after: u64, last: u64) -> Result<Vec<Entry>, String> {
+        read(&self.0.of(id, number(after), number(last)).map_err(failed)?)
+    }
+
+    fn ended(&self, before: u64, limit: usize) -> Result<Vec<Entry>, String> {
+        read(&self.0.ended(number(before.min(1 << 52)), number(limit as u64)).map_err(failed)?)
+    }
+
+    fn end(&self, id: &str) -> Result<Option<Entry>, String> {
+        Ok(read(&self.0.end(id).map_err(failed)?)?.pop())
+    }
+
+    fn settled_before(&self, from: Instant) -> Result<Pico, String> {
+        let before = read(&self.0.before(number(from.as_micros())).map_err(failed)?)?;
+        Ok(before.first().map_or(Pico::ZERO, |entry| entry.balance_after.settled))
+    }
+
+    fn stage(&mut self, entries: &[Entry]) -> Result<(), String> {
+        for entry in entries {
+            let body = serde_json::to_string(entry).map_err(unreadable)?;
+            let time = number(entry.time.as_micros());
+            self.0.stage(number(entry.seq), time, entry.kind.name(), &entry.op_id, &body).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn staged(&self, after: u64, limit: usize) -> Result<Vec<Entry>, String> {
+        read(&self.0.entries("staged", number(after), number(limit as u64)).map_err(failed)?)
+    }
+
+    fn clear_stage(&mut self) -> Result<(), String> {
+        self.0.clear().map_err(failed)
+    }
+
+    fn adopt_stage(&mut self) -> Result<(), String> {
+        self.0.adopt(note::NAME).map_err(failed)
+    }
+
+    fn note(&self, name: &str) -> Result<Option<String>, String> {
+        self.0.note(name).map_err(failed)
+    }
+
+    fn take_note(&mut self, name: &str, text: &str) -> Result<(), String> {
+        self.0.take(name, text).map_err(failed)
+    }
+
+    fn drop_note(&mut self, name: &str) -> Result<(), String> {
+        self.0.drop(name).map_err(failed)
+    }
+}

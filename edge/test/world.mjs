@@ -1,0 +1,188 @@
+// weir in the real runtime: Miniflare runs workerd with the bundle that edge/build.sh made.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createHash } from "node:crypto";
+import { Miniflare } from "miniflare";
+
+export const BUILD = process.env.WEIR_BUILD ?? fileURLToPath(new URL("../../build", import.meta.url));
+export const ADMIN = "wk_admin";
+export const KEYS = { alice: "wk_alice", bob: "wk_bob" };
+const digest = (text) => createHash("sha256").update(text).digest("hex");
+
+/** A configuration over a fake provider: one dollar for a million tokens, unless the test says otherwise. */
+export const config = (upstream, { accounts = "", bounds = "", service = "", providers = "" } = {}) => `
+[providers.fake]
+kind = "compatible"
+base_url = "${upstream.url}"
+models = ["plain", "slow", "long", "stall", "silent", "cut", "down", "redirect"]
+${providers}
+${accounts}
+[bounds]
+unpriced_ceiling_usd_per_mtok = "1"
+${bounds}
+[service]
+${service}
+${Object.entries(KEYS).map(([account, key]) => `[[service.keys]]\nsha256 = "${digest(key)}"\naccount = "${account}"\n`).join("")}`;
+
+export class World {
+  static async start({ toml, bindings = {}, options = {}, persist } = {}) {
+    const world = new World();
+    world.place = persist ?? mkdtempSync(join(tmpdir(), "weir-edge-"));
+    world.options = {
+      name: "weir",
+      modulesRoot: BUILD,
+      modules: [
+        { type: "ESModule", path: join(BUILD, "index.js") },
+        { type: "CompiledWasm", path: join(BUILD, "index_bg.wasm") },
+      ],
+      compatibilityDate: "2026-04-01",
+      durableObjects: { ACCOUNT: { className: "Account", useSQLite: true } },
+      kvNamespaces: ["KV_BILLING", "GLOBAL_CACHE"],
+      bindings: { WEIR_CONFIG: toml, WEIR_ADMIN_KEY: ADMIN, ...bindings },
+      durableObjectsPersist: join(world.place, "do"),
+      kvPersist: join(world.place, "kv"),
+      cachePersist: join(world.place, "cache"),
+      handleRuntimeStdio: (out, err) => world.#listen(out, err),
+      ...options,
+    };
+    world.flare = new Miniflare(world.options);
+    world.url = await world.flare.ready;
+    return world;
+  }
+
+  log = "";
+
+  #listen(...streams) {
+    for (const stream of streams) stream.on("data", (data) => (this.log += data));
+  }
+
+  /** The runtime is killed and comes back with what was on disk. */
+  async restart(changes = {}) {
+    await this.flare.dispose();
+    this.options = { ...this.options, ...changes };
+    this.flare = new Miniflare(this.options);
+    this.url = await this.flare.ready;
+  }
+
+  async stop() {
+    await this.flare.dispose();
+    rmSync(this.place, { recursive: true, force: true });
+  }
+
+  /** Over a real socket, so that a client can hang up. */
+  fetch(path, { as = "alice", body, method = body === undefined ? "GET" : "POST", headers = {}, ...more } = {}) {
+    const key = as === "admin" ? ADMIN : KEYS[as];
+    return fetch(new URL(path, this.url), {
+      method,
+      headers: { "content-type": "application/json", ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      ...more,
+    });
+  }
+
+  chat(model, { stream = false, max_tokens = 40, id, as, ...more } = {}) {
+    const body = { model: `fake/${model}`, stream, max_tokens, messages: [{ role: "user", content: "Say hello." }] };
+    return this.fetch("/v1/chat/completions", { body, as, headers: id ? { "x-request-id": id } : {}, ...more });
+  }
+
+  async json(path, more) {
+    const response = await this.fetch(path, more);
+    return { status: response.status, headers: response.headers, ...(await response.json()) };
+  }
+
+  credits(as) {
+    return this.json("/api/credits", { as });
+  }
+
+  /** Until it is so, or for too long. */
+  async until(what, holds, patience = 8_000) {
+    const end = Date.now() + patience;
+    for (;;) {
+      const seen = await what();
+      if (holds(seen)) return seen;
+      if (Date.now() > end) throw new Error(`it never came true: ${JSON.stringify(seen)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Everything KV holds of an account's record. */
+  async kept(account = "alice") {
+    const kv = await this.flare.getKVNamespace("KV_BILLING");
+    const entries = [];
+    let cursor;
+    do {
+      const page = await kv.list({ prefix: `entry/${account}/`, cursor });
+      for (const { name } of page.keys) entries.push(JSON.parse(await kv.get(name)));
+      cursor = page.list_complete ? undefined : page.cursor;
+    } while (cursor);
+    return { entries, reach: JSON.parse((await kv.get(`account/${account}`)) ?? "null") };
+  }
+}
+
+const money = (text) => {
+  const [whole, places = ""] = text.replace("-", "").split(".");
+  const pico = BigInt(whole) * 10n ** 12n + BigInt(places.padEnd(12, "0"));
+  return text.startsWith("-") ? -pico : pico;
+};
+
+const number = (value, bytes) => {
+  const bits = BigInt.asUintN(bytes * 8, BigInt(value));
+  return Buffer.from(bits.toString(16).padStart(bytes * 2, "0"), "hex");
+};
+
+const text = (value) => Buffer.concat([number(Buffer.byteLength(value), 4), Buffer.from(value)]);
+
+/** Checks a record by the published recipe (docs/ledger-format.md) alone; what it adds up to. */
+export const audit = (entries) => {
+  let head = "00".repeat(32);
+  const open = new Map();
+  const sum = { granted: 0n, settled: 0n, held: 0n };
+  entries.forEach((entry, at) => {
+    const fail = (why) => {
+      throw new Error(`entry ${entry.seq}: ${why}`);
+    };
+    const after = entry.balance_after;
+    const canonical = Buffer.concat([
+      Buffer.from([1]),
+      text(entry.account),
+      number(entry.seq, 8),
+      number(entry.time, 8),
+      text(entry.kind),
+      text(entry.op_id),
+      ...[entry.amount, after.granted, after.settled, after.held].map((amount) => number(money(amount), 16)),
+      text(entry.detail),
+    ]);
+    const hash = createHash("sha256").update(Buffer.from(head, "hex")).update(canonical).digest("hex");
+    if (entry.seq !== at + 1) fail(`${at + 1} should stand here`);
+    if (entry.prev_hash !== head || entry.hash !== hash) fail("its hash does not follow");
+    head = hash;
+    const amount = money(entry.amount);
+    const detail = JSON.parse(entry.detail);
+    if (entry.kind === "grant") sum.granted += amount;
+    if (entry.kind === "hold") {
+      if (open.has(entry.op_id)) fail("its hold is open already");
+      open.set(entry.op_id, 0n);
+    }
+    if (entry.kind === "hold" || entry.kind === "extend") {
+      open.set(entry.op_id, open.get(entry.op_id) + amount);
+      sum.held += amount;
+    }
+    if (entry.kind === "settle" || entry.kind === "release") {
+      const held = open.get(entry.op_id) ?? fail("it has no hold");
+      if (held !== money(detail.held)) fail("it gives back something else");
+      const lines = detail.lines.reduce((total, line) => total + money(line.amount), 0n);
+      if (lines !== amount) fail("its lines do not add up");
+      open.delete(entry.op_id);
+      sum.held -= held;
+      sum.settled += amount;
+    }
+    for (const name of ["granted", "settled", "held"]) {
+      if (money(after[name]) !== sum[name]) fail(`${name} does not follow`);
+    }
+    if (sum.granted - sum.settled - sum.held < 0n) fail("more was spent than was granted");
+  });
+  return { entries: entries.length, head, open: [...open.keys()], ...sum };
+};

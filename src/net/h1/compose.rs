@@ -1,0 +1,117 @@
+//! Heads of messages as they are sent.
+
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HOST, TRANSFER_ENCODING};
+use http::uri::Authority;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How a response's body is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sends {
+    /// None, and nothing is said about its length.
+    Nothing,
+    /// None, but had it been asked for it would have had this length.
+    Told(u64),
+    Length(u64),
+    Chunked,
+}
+
+/// How the answer to such a request is sent, if it has that body.
+pub fn sends(method: &Method, status: StatusCode, body: http_body::SizeHint) -> Sends {
+    if status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        return Sends::Nothing;
+    }
+    match (body.exact(), *method == Method::HEAD) {
+        (Some(length), false) => Sends::Length(length),
+        (None, false) => Sends::Chunked,
+        (None | Some(0), true) => Sends::Nothing,
+        (Some(length), true) => Sends::Told(length),
+    }
+}
+
+/// The head of a response. What frames it is said here and nowhere else.
+pub fn response(status: StatusCode, headers: &HeaderMap, sends: Sends, keep: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128 + headers.len() * 48);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or("<none>").as_bytes());
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in headers {
+        if !matches!(*name, CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | DATE) {
+            field(&mut out, name.as_str(), value.as_bytes());
+        }
+    }
+    match sends {
+        Sends::Nothing => {}
+        Sends::Chunked => field(&mut out, "transfer-encoding", b"chunked"),
+        Sends::Length(length) | Sends::Told(length) => {
+            field(&mut out, "content-length", itoa::Buffer::new().format(length).as_bytes());
+        }
+    }
+    if !keep {
+        field(&mut out, "connection", b"close");
+    }
+    date(&mut out);
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// The head of a request with a body of that length, in origin form, as HTTP/1.1 wants it.
+pub fn request(
+    method: &Method,
+    uri: &Uri,
+    authority: &Authority,
+    headers: &HeaderMap,
+    length: usize,
+) -> Vec<u8> {
+    let path = uri.path_and_query().map_or("/", |p| p.as_str());
+    let mut out = Vec::with_capacity(128 + path.len() + headers.len() * 48);
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b' ');
+    if !path.starts_with('/') {
+        out.push(b'/');
+    }
+    out.extend_from_slice(path.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
+    // Never with what may stand before an @ in an address.
+    let host = authority.as_str();
+    out.extend_from_slice(host.rsplit_once('@').map_or(host, |(_, host)| host).as_bytes());
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in headers {
+        if !matches!(*name, CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | HOST) {
+            field(&mut out, name.as_str(), value.as_bytes());
+        }
+    }
+    if length > 0 {
+        field(&mut out, "content-length", itoa::Buffer::new().format(length).as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+thread_local! {
+    /// The line of this second.
+    static DATE_LINE: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+}
+
+#[allow(clippy::disallowed_methods, reason = "the date of an answer is the shell's own matter")]
+fn date(out: &mut Vec<u8>) {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE_LINE.with_borrow_mut(|(of, line)| {
+        if *of != second {
+            *of = second;
+            *line = format!("date: {}\r\n", httpdate::fmt_http_date(now));
+        }
+        out.extend_from_slice(line.as_bytes());
+    });
+}
