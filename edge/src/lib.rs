@@ -5,6 +5,8 @@
 //! different where many isolates serve at once. Modules outside `worker` only compute, and are tested anywhere.
 
 pub mod account;
+pub mod approximate;
+pub mod hints;
 pub mod record;
 pub mod setup;
 

@@ -108,9 +108,7 @@ fn complaints_of_manifest(name: &str, manifest: &Table) -> Vec<String> {
                 "{name} is pure and depends on {on}; pure crates use {PURE_MAY_USE:?} of others"
             ));
         } else if PLATFORM.contains(&on.as_str())
-            && !test_only
-            && !SHELLS.contains(&name)
-            && !(name == "lab" && optional)
+            && !(test_only || SHELLS.contains(&name) || name == "lab" && optional)
         {
             complaints.push(format!(
                 "{name} depends on {on}, which is a shell's matter: ask for it through a port"

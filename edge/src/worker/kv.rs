@@ -1,7 +1,6 @@
 //! KV as it is used here.
 
 use super::glue;
-use crate::record;
 use billing::Entry;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
@@ -22,8 +21,12 @@ pub struct Put {
 }
 
 /// Writes entries under their keys. Written again they are what they were.
-pub async fn put_entries(kv: &JsValue, entries: &[Entry]) -> Result<Put, String> {
-    let keys: Vec<String> = entries.iter().map(record::key).collect();
+pub async fn put_entries(
+    kv: &JsValue,
+    entries: &[Entry],
+    key: impl Fn(&Entry) -> String,
+) -> Result<Put, String> {
+    let keys: Vec<String> = entries.iter().map(key).collect();
     let values: Result<Vec<String>, _> = entries.iter().map(serde_json::to_string).collect();
     let values = values.map_err(|e| format!("an entry cannot be written: {e}"))?;
     let told = text(glue::put(kv, &keys.join("\n"), &values.join("\n"))).await?;

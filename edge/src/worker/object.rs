@@ -147,7 +147,7 @@ impl Account {
         for _ in 0..COPY_MAX / COPY_PAGE {
             let entries = self.at_desk(&name, |desk| desk.uncopied(COPY_PAGE))?;
             let Some(last) = entries.last() else { return Ok(()) };
-            let put = kv::put_entries(&kv, &entries).await?;
+            let put = kv::put_entries(&kv, &entries, record::key).await?;
             if let Some(reached) = put.done.checked_sub(1).and_then(|at| entries.get(at)) {
                 let (seq, reach) = (reached.seq, written(&Reach::of(reached))?);
                 // Where this write fails the reach is behind, until the next copy.
