@@ -136,7 +136,7 @@ impl Durability {
             known.retain(|(store, _)| !mine(store));
             let hub = Arc::new(Hub::default());
             match runtime {
-                Some(runtime) => drop(runtime.spawn(answer(Arc::downgrade(self), Arc::clone(&hub)))),
+                Some(runtime) => drop(runtime.spawn(answer(Arc::downgrade(self), Leaving(Arc::clone(&hub))))),
                 None => hub.alone.store(true, Ordering::Release),
             }
             known.push((Arc::downgrade(self), Arc::clone(&hub)));
@@ -148,9 +148,8 @@ impl Durability {
     }
 }
 
-/// The hub's task.
-async fn answer(store: Weak<Durability>, hub: Arc<Hub>) {
-    let hub = Leaving(hub);
+/// The hub's task. It owns the [`Leaving`] before it is polled first, as it may be dropped before that.
+async fn answer(store: Weak<Durability>, hub: Leaving) {
     loop {
         hub.0.bell.notified().await;
         let Some(store) = store.upgrade() else { return };

@@ -400,6 +400,15 @@ fn waiting_works_without_a_runtime_and_across_runtimes() {
     runtime().block_on(post(&store, hold("b", 1))).unwrap();
     futures::executor::block_on(post(&store, hold("c", 1))).unwrap();
     runtime().block_on(post(&store, hold("d", 1))).unwrap();
+    // One that ends before its hub was ever polled takes it along, too.
+    for n in 0..100 {
+        runtime().block_on(async {
+            let mark = store.post("alice", hold(&format!("r{n}"), 1), NOW).await.unwrap().mark;
+            let mut waiting = store.durable(mark);
+            let _ = futures::poll!(waiting.as_mut());
+        });
+    }
+    runtime().block_on(post(&store, hold("e", 1))).unwrap();
 }
 
 #[test]

@@ -32,7 +32,7 @@ struct State {
     /// How many files there are.
     made: usize,
     /// The number of the next one. None is given twice, as a file may be in use.
-    number: usize,
+    next_number: usize,
     /// Up to where in the first of `used` all is folded.
     from: u64,
     durable: u64,
@@ -51,6 +51,16 @@ struct State {
 }
 
 impl State {
+    /// The number of a file that is about to be made, if there may be one more.
+    const fn number(&mut self) -> Option<usize> {
+        if self.made >= SLOTS_MAX {
+            return None;
+        }
+        self.made += 1;
+        self.next_number += 1;
+        Some(self.next_number - 1)
+    }
+
     fn due(&self) -> bool {
         let asked = self.wanted > self.folded && self.durable >= self.wanted;
         self.durable > self.folded
@@ -114,15 +124,15 @@ impl Trail {
             if let Some(why) = &state.failed {
                 return Err(StoreError::Down(why.clone()));
             }
-            if state.made == SLOTS_MAX
+            if state.made >= SLOTS_MAX
                 && let Some(short) = state.free.pop()
             {
                 std::fs::remove_file(&short.path)?;
                 state.made -= 1;
             }
-            if state.made < SLOTS_MAX {
+            if let Some(number) = state.number() {
                 drop(state);
-                let slot = self.make(len)?;
+                let slot = self.make(number, len)?;
                 state = self.lock();
                 break slot;
             }
@@ -135,14 +145,8 @@ impl Trail {
         Ok(slot)
     }
 
-    /// Makes a file, of the usual length unless that is too short.
-    fn make(&self, len: u64) -> std::io::Result<Arc<Slot>> {
-        let number = {
-            let mut state = self.lock();
-            state.made += 1;
-            state.number += 1;
-            state.number - 1
-        };
+    /// Makes the file of that number, of the usual length unless that is too short.
+    fn make(&self, number: usize, len: u64) -> std::io::Result<Arc<Slot>> {
         let made = Slot::make(&*self.disk, slot::path(&self.database, number), len.max(self.slot));
         if made.is_err() {
             self.lock().made -= 1;
@@ -152,16 +156,20 @@ impl Trail {
 
     /// Makes a file beforehand, so that the journal need not wait for one.
     pub fn spare(&self) {
-        {
-            let state = self.lock();
-            if !state.free.is_empty() || state.made >= SLOTS_MAX || state.closing {
+        let number = {
+            let mut state = self.lock();
+            if !state.free.is_empty() || state.closing {
                 return;
             }
-        }
-        match self.make(0) {
+            state.number()
+        };
+        let Some(number) = number else { return };
+        match self.make(number, 0) {
             Ok(slot) => self.lock().free.push(slot),
             Err(error) => tracing::warn!(%error, "no further file for the journal could be made"),
         }
+        // It may be waited for by now, or the next attempt may.
+        self.freed.notify_one();
     }
 
     /// Everything up to `position` is on disk, and `end` is where it ends in the file last taken.
