@@ -50,7 +50,10 @@ impl Rough {
 
     pub fn balance(&self, name: &str, terms: Terms) -> Balance {
         let unseen = Balance { granted: terms.opening, ..Balance::default() };
-        self.0.get(name).filter(|page| page.account.tally().seq > 0).map_or(unseen, |page| page.account.balance())
+        self.0
+            .get(name)
+            .filter(|page| page.account.tally().seq > 0)
+            .map_or(unseen, |page| page.account.balance())
     }
 
     /// What is remembered, oldest first.
@@ -101,7 +104,13 @@ mod tests {
 
     fn hold(n: u32) -> Op {
         let lease_until = NOW.after(vocab::Duration::from_secs(60));
-        Op::Hold { id: format!("r-{n}"), amount: Pico(100), estimate: Pico(40), lease_until, tags: String::new() }
+        Op::Hold {
+            id: format!("r-{n}"),
+            amount: Pico(100),
+            estimate: Pico(40),
+            lease_until,
+            tags: String::new(),
+        }
     }
 
     #[test]

@@ -27,11 +27,47 @@ ${bounds}
 ${service}
 ${Object.entries(KEYS).map(([account, key]) => `[[service.keys]]\nsha256 = "${digest(key)}"\naccount = "${account}"\n`).join("")}`;
 
+/** KV that can be told to fail: the same methods, behind a service. */
+const store = {
+  name: "store",
+  modules: true,
+  kvNamespaces: { REAL: "KV_BILLING" },
+  script: `
+    import { WorkerEntrypoint } from "cloudflare:workers";
+    let failing = false, failures = 0;
+    export class Store extends WorkerEntrypoint {
+      async put(name, text) {
+        if (failing) { failures += 1; throw new Error("KV is out of order"); }
+        await this.env.REAL.put(name, text);
+      }
+      get(name) { return this.env.REAL.get(name); }
+      list(options) { return this.env.REAL.list(options); }
+      delete(name) { return this.env.REAL.delete(name); }
+    }
+    export default {
+      fetch(request) {
+        const { pathname } = new URL(request.url);
+        if (pathname === "/fail") failing = true;
+        if (pathname === "/heal") failing = false;
+        return new Response(String(failures));
+      },
+    };
+  `,
+};
+
+/** Who decides which of two isolates is asked. */
+const door = {
+  name: "door",
+  modules: true,
+  serviceBindings: { first: "weir", second: "twin" },
+  script: "export default { fetch: (request, env) => env[request.headers.get('x-at') ?? 'first'].fetch(request) };",
+};
+
 export class World {
-  static async start({ toml, bindings = {}, options = {}, persist } = {}) {
+  static async start({ toml, bindings = {}, options = {}, beside = [], failing = false, twin = false } = {}) {
     const world = new World();
-    world.place = persist ?? mkdtempSync(join(tmpdir(), "weir-edge-"));
-    world.options = {
+    world.place = mkdtempSync(join(tmpdir(), "weir-edge-"));
+    const weir = {
       name: "weir",
       modulesRoot: BUILD,
       modules: [
@@ -40,13 +76,21 @@ export class World {
       ],
       compatibilityDate: "2026-04-01",
       durableObjects: { ACCOUNT: { className: "Account", useSQLite: true } },
-      kvNamespaces: ["KV_BILLING", "GLOBAL_CACHE"],
+      kvNamespaces: { GLOBAL_CACHE: "GLOBAL_CACHE", ...(failing ? {} : { KV_BILLING: "KV_BILLING" }) },
+      ...(failing ? { serviceBindings: { KV_BILLING: { name: "store", entrypoint: "Store" } } } : {}),
       bindings: { WEIR_CONFIG: toml, WEIR_ADMIN_KEY: ADMIN, ...bindings },
+      ...options,
+    };
+    const elsewhere = { ACCOUNT: { className: "Account", scriptName: "weir" } };
+    const second = { ...weir, name: "twin", durableObjects: elsewhere };
+    world.keeper = failing ? "store" : "weir";
+    world.options = {
+      workers: [...(twin ? [door, weir, second] : [weir]), ...(failing ? [store] : []), ...beside],
       durableObjectsPersist: join(world.place, "do"),
       kvPersist: join(world.place, "kv"),
       cachePersist: join(world.place, "cache"),
+      unsafeTriggerHandlers: options.unsafeTriggerHandlers,
       handleRuntimeStdio: (out, err) => world.#listen(out, err),
-      ...options,
     };
     world.flare = new Miniflare(world.options);
     world.url = await world.flare.ready;
@@ -59,12 +103,22 @@ export class World {
     for (const stream of streams) stream.on("data", (data) => (this.log += data));
   }
 
-  /** The runtime is killed and comes back with what was on disk. */
-  async restart(changes = {}) {
+  /** The runtime is ended and comes back with what was on disk, after `meanwhile`. */
+  async restart(meanwhile = () => {}) {
     await this.flare.dispose();
-    this.options = { ...this.options, ...changes };
+    await meanwhile();
     this.flare = new Miniflare(this.options);
     this.url = await this.flare.ready;
+  }
+
+  /** The objects lose what they have. */
+  forget() {
+    return this.restart(() => rmSync(join(this.place, "do"), { recursive: true, force: true }));
+  }
+
+  async store(path) {
+    const worker = await this.flare.getWorker("store");
+    return Number(await (await worker.fetch(`http://store${path}`)).text());
   }
 
   async stop() {
@@ -73,19 +127,25 @@ export class World {
   }
 
   /** Over a real socket, so that a client can hang up. */
-  fetch(path, { as = "alice", body, method = body === undefined ? "GET" : "POST", headers = {}, ...more } = {}) {
+  fetch(path, { as = "alice", at, body, method = body === undefined ? "GET" : "POST", headers = {}, ...more } = {}) {
     const key = as === "admin" ? ADMIN : KEYS[as];
     return fetch(new URL(path, this.url), {
       method,
-      headers: { "content-type": "application/json", ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers },
+      headers: {
+        "content-type": "application/json",
+        ...(key ? { authorization: `Bearer ${key}` } : {}),
+        ...(at ? { "x-at": at } : {}),
+        ...headers,
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
       ...more,
     });
   }
 
-  chat(model, { stream = false, max_tokens = 40, id, as, ...more } = {}) {
+  chat(model, { stream = false, max_tokens = 40, id, headers = {}, ...more } = {}) {
     const body = { model: `fake/${model}`, stream, max_tokens, messages: [{ role: "user", content: "Say hello." }] };
-    return this.fetch("/v1/chat/completions", { body, as, headers: id ? { "x-request-id": id } : {}, ...more });
+    const all = { ...(id ? { "x-request-id": id } : {}), ...headers };
+    return this.fetch("/v1/chat/completions", { body, headers: all, ...more });
   }
 
   async json(path, more) {
@@ -110,7 +170,7 @@ export class World {
 
   /** Everything KV holds of an account's record. */
   async kept(account = "alice") {
-    const kv = await this.flare.getKVNamespace("KV_BILLING");
+    const kv = await this.flare.getKVNamespace(this.keeper === "store" ? "REAL" : "KV_BILLING", this.keeper);
     const entries = [];
     let cursor;
     do {

@@ -1,7 +1,7 @@
 //! What the story of a request needs from its platform. Few, small and boring.
 
 use async_trait::async_trait;
-use billing::{Balance, Entry, Op, Refusal};
+use billing::{Balance, Entry, Line, Op, Refusal};
 use bytes::Bytes;
 use futures::Stream;
 use futures::future::BoxFuture;
@@ -78,6 +78,18 @@ pub trait Books: Send + Sync {
     async fn of_request(&self, account: &str, id: &str) -> Result<Vec<Entry>, BooksError>;
     /// What was spent since `from`, over the settled requests of the account.
     async fn spent(&self, account: &str, from: Instant) -> Result<Pico, BooksError>;
+
+    /// How often whoever tells a stream is to say how far it has come. None where books and stream end together, so
+    /// that nobody needs to know.
+    fn progress_every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What would be charged if a request that is still being answered were never heard of again. No entry, and no
+    /// promise: it may get lost.
+    async fn progress(&self, account: &str, id: &str, lines: Vec<Line>, now: Instant) {
+        let _ = (account, id, lines, now);
+    }
 }
 
 /// Work that may outlive the response: draining an upstream whose client has left, settling its bill.

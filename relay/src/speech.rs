@@ -53,6 +53,8 @@ struct Flow {
     timer: Option<BoxFuture<'static, ()>>,
     /// Output tokens that the hold covers; None where the model's own limit is held for.
     covers: Option<u64>,
+    /// When it is to be said how far the stream has come; None where nobody wants to know.
+    report_at: Option<Instant>,
     /// How the stream ended, once it has and the queue is being emptied.
     ended: Option<Ended>,
     advise: Option<Adviser>,
@@ -86,6 +88,7 @@ impl Speech {
             waiting: None,
             timer: None,
             covers,
+            report_at: next_report(&relay, first),
             ended: None,
             advise,
         };
@@ -124,6 +127,9 @@ impl Stream for Speech {
                     if flow.must_extend() || flow.must_renew() {
                         self.turn(|flow| State::Extending(Box::pin(flow.extend())));
                         continue;
+                    }
+                    if flow.report_at.is_some_and(|at| flow.last >= at) {
+                        flow.report();
                     }
                     std::task::ready!(flow.poll_upstream(cx));
                 }
@@ -224,6 +230,17 @@ impl Flow {
     /// A stream may last longer than the lease of its hold, which is for those that are gone.
     fn must_renew(&self) -> bool {
         self.last >= self.tab.renew_at && !self.source.done()
+    }
+
+    /// Says how far the stream has come: what is charged if whoever tells it is ended before it is.
+    fn report(&mut self) {
+        let relay = self.tab.relay.clone();
+        self.report_at = next_report(&relay, self.last);
+        let usage = self.tab.bill(&self.source.seen(), &self.flight);
+        let usage = Usage { partial: true, estimated: true, ..usage };
+        let (now, lines) = (self.last, self.tab.so_far(&self.flight, usage, self.last));
+        let (account, id, books) = (self.tab.account.clone(), self.tab.id.clone(), relay.clone());
+        relay.later().spawn(Box::pin(async move { books.books().progress(&account, &id, lines, now).await }));
     }
 
     async fn extend(mut self: Box<Self>) -> (Box<Self>, Result<(), BooksError>) {
@@ -358,6 +375,11 @@ pub async fn bill(
         advice: advise.and_then(|a| a(&usage, cost, now)),
         upstream: last.since(sent),
     }
+}
+
+/// When a stream that has come this far is to say so.
+fn next_report(relay: &Relay, last: Instant) -> Option<Instant> {
+    relay.books().progress_every().map(|every| last.after(every))
 }
 
 async fn tail(mut body: ByteStream, clock: Arc<dyn Clock>) {

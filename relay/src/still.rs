@@ -4,7 +4,7 @@
 
 use crate::ports::{Books, BooksError, Mark, Posted};
 use async_trait::async_trait;
-use billing::{Balance, Entry, Op};
+use billing::{Balance, Entry, Line, Op};
 use std::sync::Arc;
 use vocab::{Duration, Instant, Pico};
 
@@ -79,6 +79,14 @@ impl Books for Still {
 
     async fn spent(&self, account: &str, from: Instant) -> Result<Pico, BooksError> {
         self.books.spent(account, from.min(self.at)).await
+    }
+
+    fn progress_every(&self) -> Option<Duration> {
+        self.books.progress_every()
+    }
+
+    async fn progress(&self, account: &str, id: &str, lines: Vec<Line>, now: Instant) {
+        self.books.progress(account, id, lines, now).await;
     }
 }
 

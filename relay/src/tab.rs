@@ -16,6 +16,9 @@ use router::{Outcome, Pass, Verdict};
 use std::sync::Arc;
 use vocab::{Bucket, Dice, Duration, Fault, Instant, Pico, Usage};
 
+/// The outcome on the line of a request that was never heard of again.
+const ORPHAN: &str = "orphan";
+
 /// A call under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Flight {
@@ -193,15 +196,16 @@ impl Tab {
             message: message.into(),
             millis: u64::try_from(now.since(flight.sent).as_millis()).unwrap_or(u64::MAX),
         });
-        let used = usage.counted().next().is_some();
-        self.lines.push(Line {
-            provider: candidate.provider.name.clone(),
-            model: candidate.door.model.clone(),
-            usage,
-            price: candidate.card.price.as_ref().filter(|_| used).map(|p| p.version.clone()),
-            amount,
-            outcome: name.into(),
-        });
+        self.lines.push(line(candidate, usage, amount, name));
+    }
+
+    /// What would be charged if nobody were heard of again from here on.
+    pub fn so_far(&self, flight: &Flight, mut usage: Usage, now: Instant) -> Vec<Line> {
+        let candidate = &self.fleet.candidates[flight.candidate];
+        let amount = self.price(candidate, &mut usage, now);
+        let mut lines = self.lines.clone();
+        lines.push(line(candidate, usage, amount, ORPHAN));
+        lines
     }
 
     /// What `usage` costs here. A bucket without a rate cannot be billed: it raises an alarm, and the rest is billed.
@@ -268,6 +272,18 @@ impl Tab {
         } else {
             Op::Release { id, lines, why: why.into() }
         }
+    }
+}
+
+fn line(candidate: &Candidate, usage: Usage, amount: Pico, outcome: &'static str) -> Line {
+    let used = usage.counted().next().is_some();
+    Line {
+        provider: candidate.provider.name.clone(),
+        model: candidate.door.model.clone(),
+        usage,
+        price: candidate.card.price.as_ref().filter(|_| used).map(|p| p.version.clone()),
+        amount,
+        outcome: outcome.into(),
     }
 }
 

@@ -79,6 +79,8 @@ pub struct Breaker {
     generation: u32,
     /// Breaks since the last success: the exponent of the cool-down.
     breaks: u32,
+    /// Not to be asked before, because it said so.
+    benched: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +100,7 @@ impl Default for Breaker {
 
 impl Breaker {
     pub const fn new() -> Self {
-        Self { phase: CLOSED, generation: 0, breaks: 0 }
+        Self { phase: CLOSED, generation: 0, breaks: 0, benched: Instant::ZERO }
     }
 
     /// Leave to ask now, or None. Whoever gets a pass owes an outcome: [`Self::succeeded`], [`Self::failed`] or
@@ -177,6 +179,26 @@ impl Breaker {
     ///
     /// A floor: a deadline that is further away stays, and a probe that is out meanwhile cannot lift this one.
     pub fn bench(&mut self, until: Instant) {
+        self.benched = self.benched.max(until);
+        self.rest(until);
+    }
+
+    /// Somebody else found it broken. It rests until then, and is probed after that like after a break of its own. A
+    /// longer rest stays, and so does a probe that is out.
+    pub fn heard_broken(&mut self, until: Instant) {
+        if !matches!(self.phase, Phase::Probing { .. }) {
+            self.rest(until);
+        }
+    }
+
+    /// Somebody else was answered. The next caller probes, unless it said itself that it is not to be asked yet.
+    pub fn heard_well(&mut self, now: Instant) {
+        if let Phase::Open { until } = self.phase {
+            self.phase = Phase::Open { until: until.min(now.max(self.benched)) };
+        }
+    }
+
+    fn rest(&mut self, until: Instant) {
         match self.phase {
             Phase::Open { until: already } if already >= until => return,
             Phase::Open { .. } | Phase::Closed { .. } | Phase::Probing { .. } => {}

@@ -1,6 +1,6 @@
 //! What one model at one provider did lately.
 
-use crate::{Pass, Rules, Sketch, Standing, breaker::Breaker, decay::Tally};
+use crate::{Hearsay, Pass, Rules, Sketch, Standing, State, breaker::Breaker, decay::Tally};
 use vocab::{Card, Dice, Duration, Instant};
 
 /// Half-life of a sample of time or speed. Long enough that a model asked once a minute has a median, short enough
@@ -28,6 +28,9 @@ pub struct Health {
     ttft: Sketch,
     /// Thousandths of an output token per second.
     speed: Sketch,
+    /// When it last answered here, and when it last did not.
+    good_at: Instant,
+    bad_at: Instant,
 }
 
 /// What came of an attempt.
@@ -69,6 +72,8 @@ impl Health {
             outcomes: Tally::new(HALF_LIFE),
             ttft: Sketch::new(HALF_LIFE, 10),
             speed: Sketch::new(HALF_LIFE, 7),
+            good_at: Instant::ZERO,
+            bad_at: Instant::ZERO,
         }
     }
 
@@ -97,14 +102,19 @@ impl Health {
     pub fn record(&mut self, pass: Pass, outcome: &Outcome, now: Instant, rules: &Rules, dice: &mut Dice) {
         match outcome.verdict {
             Verdict::Good => {
+                self.good_at = now;
                 self.outcomes.count(true, now);
                 self.breaker.succeeded(pass, now, rules);
             }
             Verdict::Bad => {
+                self.bad_at = now;
                 self.outcomes.count(false, now);
                 self.breaker.failed(pass, now, rules, dice);
             }
-            Verdict::Bench(span) if span > Duration::ZERO => self.breaker.bench(now.after(span)),
+            Verdict::Bench(span) if span > Duration::ZERO => {
+                self.bad_at = now;
+                self.breaker.bench(now.after(span));
+            }
             Verdict::Neutral | Verdict::Bench(_) => self.breaker.abandoned(pass),
         }
         if let Some(ttft) = outcome.ttft {
@@ -115,6 +125,37 @@ impl Health {
             && span >= SPEED_SPAN_MIN
         {
             self.speed.add(tokens.saturating_mul(1_000_000_000) / micros(span), now);
+        }
+    }
+
+    /// What others may like to know. None where nothing was seen here.
+    pub fn tell(&self, now: Instant) -> Option<Hearsay> {
+        let until = match self.breaker.state(now) {
+            State::Open { until } if until > now => Some(until),
+            _ => None,
+        };
+        let at = if until.is_some() { self.bad_at } else { self.good_at };
+        let timed = self.ttft.weight(now) >= EVIDENCE_MIN;
+        let fast = self.speed.weight(now) >= EVIDENCE_MIN;
+        (at > Instant::ZERO).then(|| Hearsay {
+            at,
+            until,
+            ttft_us: self.ttft.p50().filter(|_| timed),
+            speed_milli: self.speed.p50().filter(|_| fast),
+        })
+    }
+
+    /// Takes a hint. What was seen here since is believed before it, and its timings count only where there are none.
+    pub fn hear(&mut self, said: &Hearsay, now: Instant) {
+        match said.until {
+            Some(until) if until > now && said.at > self.good_at => self.breaker.heard_broken(until),
+            None if said.at > self.bad_at => self.breaker.heard_well(now),
+            _ => {}
+        }
+        for (sketch, said) in [(&mut self.ttft, said.ttft_us), (&mut self.speed, said.speed_milli)] {
+            if let Some(said) = said.filter(|_| sketch.weight(now) < EVIDENCE_MIN) {
+                sketch.add(said, now);
+            }
         }
     }
 
@@ -157,6 +198,79 @@ mod tests {
             }
         }
         (health, now)
+    }
+
+    fn failed(times: u32) -> (Health, Instant) {
+        lived(&vec![Outcome::only(Verdict::Bad); times as usize])
+    }
+
+    #[test]
+    fn a_break_is_told_and_heard() {
+        let (broken, now) = failed(5);
+        let said = broken.tell(now).unwrap();
+        assert!(said.until.is_some_and(|until| until > now), "{said:?}");
+        let rules = Rules::default();
+        let mut other = Health::new(&card("a/m"));
+        other.hear(&said, now);
+        assert_eq!(other.admit(now, &rules), None);
+        let due = said.until.unwrap();
+        assert!(other.admit(due, &rules).is_some_and(Pass::is_probe), "half open");
+        // It answers again: who still waits may probe at once.
+        let well =
+            Hearsay { at: now.after(Duration::from_secs(1)), until: None, ttft_us: None, speed_milli: None };
+        let (mut broken, now) = failed(5);
+        assert_eq!(broken.admit(now, &rules), None);
+        broken.hear(&well, now);
+        assert!(broken.admit(now, &rules).is_some_and(Pass::is_probe));
+        assert_eq!(broken.admit(now, &rules), None, "one at a time");
+    }
+
+    #[test]
+    fn what_was_seen_here_since_is_believed_before_a_hint() {
+        let (broken, at) = failed(5);
+        let said = broken.tell(at).unwrap();
+        let (mut well, now) = lived(&[
+            answer(100, 50, 900),
+            answer(100, 50, 900),
+            answer(100, 50, 900),
+            answer(100, 50, 900),
+            answer(100, 50, 900),
+            answer(100, 50, 900),
+        ]);
+        assert!(now > at);
+        well.hear(&said, now);
+        assert!(well.admit(now, &Rules::default()).is_some());
+        // A hint that it was well before it broke here says nothing.
+        let (mut broken, now) = failed(5);
+        let old = Hearsay { at: START, until: None, ttft_us: None, speed_milli: None };
+        broken.hear(&old, now);
+        assert_eq!(broken.admit(now, &Rules::default()), None);
+    }
+
+    #[test]
+    fn what_it_said_itself_no_hint_shortens() {
+        let (mut health, rules, now) = (Health::new(&card("a/m")), Rules::default(), START);
+        health.bench(now.after(Duration::from_secs(60)));
+        let well =
+            Hearsay { at: now.after(Duration::from_secs(1)), until: None, ttft_us: None, speed_milli: None };
+        health.hear(&well, now.after(Duration::from_secs(2)));
+        assert_eq!(health.admit(now.after(Duration::from_secs(59)), &rules), None);
+        assert!(health.admit(now.after(Duration::from_secs(60)), &rules).is_some());
+    }
+
+    #[test]
+    fn timings_are_believed_where_there_are_none() {
+        let (fast, now) = lived(&[answer(80, 50, 500); 6]);
+        let said = fast.tell(now).unwrap();
+        assert!(said.ttft_us.is_some() && said.speed_milli.is_some(), "{said:?}");
+        let mut cold = Health::new(&card("a/m"));
+        cold.hear(&said, now);
+        let (there, here) = (fast.standing(now, &Rules::default()), cold.standing(now, &Rules::default()));
+        assert!(here.ttft_p50.is_some() && here.samples <= there.samples, "{here:?}");
+        let before = fast.clone();
+        let mut fast = fast;
+        fast.hear(&Hearsay { ttft_us: Some(9_000_000), ..said }, now);
+        assert_eq!(fast.standing(now, &Rules::default()), before.standing(now, &Rules::default()));
     }
 
     #[test]

@@ -5,20 +5,22 @@
 //! that leaves a hold, which the object settles by itself.
 
 use super::glue;
-use crate::account::{Done, Found, Letter, Post, Read, Reply};
+use crate::account::{Done, Found, Letter, Post, Progress, Read, Reply};
 use async_trait::async_trait;
-use billing::{Balance, Entry, Op};
+use billing::{Balance, Entry, Line, Op};
 use relay::config::{Config, Terms};
 use relay::ports::{Books, BooksError, Mark, Posted};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use vocab::{Instant, Pico};
+use vocab::{Duration, Instant, Pico};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use worker::send::{SendFuture, SendWrapper};
 
+/// How often a stream says how far it has come.
+const PROGRESS: Duration = Duration::from_secs(10);
 /// Accounts beyond so many are forgotten when nothing of theirs is under way.
 const KNOWN_MAX: usize = 4_096;
 
@@ -127,6 +129,15 @@ impl Books for ObjectBooks {
             other => Err(unexpected(&other)),
         }
     }
+
+    fn progress_every(&self) -> Option<Duration> {
+        Some(PROGRESS)
+    }
+
+    async fn progress(&self, account: &str, id: &str, lines: Vec<Line>, now: Instant) {
+        let progress = vec![Progress { id: id.into(), at: now, lines }];
+        self.0.leave(&Letter { progress, ..self.0.letter(account) });
+    }
 }
 
 impl Inner {
@@ -146,10 +157,8 @@ impl Inner {
             Err(down) => {
                 // Nobody knows whether it was made. If it was, nothing comes of it.
                 if begins {
-                    self.leave(
-                        account,
-                        Post { now, op: Op::Release { id, lines: vec![], why: "unanswered".into() } },
-                    );
+                    let op = Op::Release { id, lines: vec![], why: "unanswered".into() };
+                    self.leave(&Letter { posts: vec![Post { now, op }], ..self.letter(account) });
                 }
                 return Err(down);
             }
@@ -191,16 +200,15 @@ impl Inner {
             all.remove(account);
         }
         drop(all);
-        self.leave(account, Post { now, op });
+        self.leave(&Letter { posts: vec![Post { now, op }], ..self.letter(account) });
         Ok(Posted { balance, fresh: true, mark: Mark::default() })
     }
 
     /// Posts what nobody waits for. It is sent again while nobody answers.
-    fn leave(&self, account: &str, post: Post) {
-        let letter = Letter { posts: vec![post], ..self.letter(account) };
-        match serde_json::to_string(&letter) {
-            Ok(text) => glue::leave(&self.accounts, account, &text),
-            Err(error) => tracing::error!(account, %error, "a settlement cannot be written"),
+    fn leave(&self, letter: &Letter) {
+        match serde_json::to_string(letter) {
+            Ok(text) => glue::leave(&self.accounts, &letter.account, &text),
+            Err(error) => tracing::error!(account = letter.account, %error, "a letter cannot be written"),
         }
     }
 

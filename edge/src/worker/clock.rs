@@ -12,25 +12,15 @@ use vocab::{Duration, Instant};
 use wasm_bindgen::prelude::*;
 use worker::send::SendFuture;
 
-/// Wall time that never steps back; or, for tests that compare entries, time that stands still.
-#[derive(Debug)]
+/// Wall time that never steps back.
+#[derive(Debug, Default)]
 pub struct EdgeClock {
     latest: AtomicU64,
-    still: Option<Instant>,
-}
-
-impl EdgeClock {
-    pub const fn new(still: Option<Instant>) -> Self {
-        Self { latest: AtomicU64::new(0), still }
-    }
 }
 
 #[async_trait]
 impl Clock for EdgeClock {
     fn now(&self) -> Instant {
-        if let Some(still) = self.still {
-            return still;
-        }
         let read = micros(js_sys::Date::now());
         Instant::from_micros(self.latest.fetch_max(read, Ordering::Relaxed).max(read))
     }

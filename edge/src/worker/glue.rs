@@ -15,6 +15,8 @@ extern "C" {
     pub fn unring(timer: &JsValue);
     pub fn chance() -> Uint32Array;
     pub fn later(work: &Promise);
+    pub fn board() -> Promise;
+    pub fn pin(text: &str) -> Promise;
 
     pub type Pieces;
     #[wasm_bindgen(method)]

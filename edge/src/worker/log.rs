@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use worker::{console_error, console_log, console_warn};
@@ -13,16 +15,40 @@ pub fn install() {
     let _there = tracing::subscriber::set_global_default(Console);
 }
 
+/// What is said: `WEIR_LOG`, one of error, warn, info, debug, trace, or off. Else warnings and errors.
+pub fn level(named: Option<&str>) {
+    let level = named.and_then(|name| name.trim().parse().ok()).unwrap_or(LevelFilter::WARN);
+    let rank = RANKS.iter().position(|known| *known == level).unwrap_or(WARN);
+    if LEVEL.swap(rank, Ordering::Relaxed) != rank {
+        tracing::callsite::rebuild_interest_cache();
+    }
+}
+
+const RANKS: [LevelFilter; 6] = [
+    LevelFilter::OFF,
+    LevelFilter::ERROR,
+    LevelFilter::WARN,
+    LevelFilter::INFO,
+    LevelFilter::DEBUG,
+    LevelFilter::TRACE,
+];
+const WARN: usize = 2;
+static LEVEL: AtomicUsize = AtomicUsize::new(WARN);
+
+fn said() -> LevelFilter {
+    RANKS.get(LEVEL.load(Ordering::Relaxed)).copied().unwrap_or(LevelFilter::WARN)
+}
+
 /// Events alone: nothing here spans a wait.
 struct Console;
 
 impl Subscriber for Console {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
+        *metadata.level() <= said()
     }
 
-    fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
-        Some(tracing::level_filters::LevelFilter::WARN)
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(said())
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {

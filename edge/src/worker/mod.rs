@@ -1,6 +1,8 @@
 //! The platform: what the runtime calls, and the ports on what it offers.
 
+mod admin;
 mod arrive;
+mod board;
 mod books;
 mod clock;
 mod depart;
@@ -12,15 +14,14 @@ mod later;
 mod log;
 mod node;
 mod object;
+mod rough;
+mod rounds;
 mod sql;
 
-use ::http::Method;
-use clock::EdgeClock;
+use ::http::{HeaderValue, Method};
 use front::Peer;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::convert::Infallible;
-use std::sync::Arc;
-use vocab::Instant;
 use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 #[event(start)]
@@ -46,26 +47,34 @@ async fn fetch(request: web_sys::Request, env: Env, _: Context) -> Result<web_sy
         Ok(request) => request,
         Err(why) => return Ok(refused(400, "bad_request", &format!("The request cannot be read: {why}."))),
     };
+    board::share(&node);
+    if let Some((status, told)) = admin::answer(&request, &node, &env).await {
+        return Ok(json(status, &told));
+    }
     let silent = request.method() == Method::HEAD;
     let peer = Peer { loopback: node.local, tls: arrive::tls(&request) };
-    let response = node.front.serve(request, peer, node.roll()).await;
+    let mut response = node.front.serve(request, peer, node.roll()).await;
+    if node.books.approximate() {
+        response.headers_mut().insert("x-weir-budget", HeaderValue::from_static("approximate"));
+    }
     Ok(depart::respond(response, silent))
 }
 
+/// The rounds: every account's object sweeps what nobody ended, and copies what KV has not got. The objects do that by
+/// themselves too; this is for one whose alarm was lost. Once a day their chains are walked, and compared with KV's.
 #[event(scheduled)]
-async fn scheduled(_: ScheduledEvent, _: Env, _: ScheduleContext) {}
-
-/// The clock of this isolate. `WEIR_CLOCK` stops it, for tests that compare entries.
-fn clock(env: &Env) -> Arc<EdgeClock> {
-    Arc::new(EdgeClock::new(node::variable(env, "WEIR_CLOCK").and_then(|text| still(&text))))
-}
-
-/// `2026-01-02T03:04:05Z`.
-fn still(text: &str) -> Option<Instant> {
-    Instant::parse_date(text.get(..10)?)
+async fn scheduled(event: ScheduledEvent, env: Env, _: ScheduleContext) {
+    let walk = event.cron() == rounds::DAILY;
+    if let Err(why) = rounds::go(&env, walk).await {
+        tracing::error!(why, "the rounds were not finished");
+    }
 }
 
 fn refused(status: u16, code: &str, message: &str) -> web_sys::Response {
-    let body = json!({ "error": { "code": code, "message": message } }).to_string();
+    json(status, &json!({ "error": { "code": code, "message": message } }))
+}
+
+fn json(status: u16, what: &Value) -> web_sys::Response {
+    let body = what.to_string();
     glue::respond(status, "content-type\napplication/json\ncache-control\nno-store", Some(body.as_bytes()))
 }

@@ -1,15 +1,20 @@
 //! What an isolate keeps from one request to the next: the core, put together from the configuration.
 
 use super::books::ObjectBooks;
+use super::clock::EdgeClock;
 use super::http::EdgeHttp;
 use super::later::{self, EdgeLater};
+use super::rough::RoughBooks;
 use super::{glue, kv};
+use crate::hints::Rhythm;
 use crate::setup::{Given, Problems, Setup};
 use front::Front;
 use relay::Relay;
+use relay::config::Config;
 use relay::fleet::Fleet;
 use relay::metrics::Registry;
-use relay::ports::Clock;
+use relay::ports::{Books, Clock};
+use relay::still::{self, Still};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,7 +35,8 @@ pub const VERSION: &str = "version";
 pub struct Node {
     pub front: Front,
     pub relay: Arc<Relay>,
-    pub books: Arc<ObjectBooks>,
+    pub books: Keeper,
+    pub rhythm: RefCell<Rhythm>,
     clock: Arc<dyn Clock>,
     registry: Arc<Registry>,
     dice: RefCell<Dice>,
@@ -39,6 +45,34 @@ pub struct Node {
     sources: RefCell<Sources>,
     read_at: Cell<Instant>,
     looked_at: Cell<Instant>,
+}
+
+/// Who keeps the books.
+pub enum Keeper {
+    /// Each account's object.
+    Objects(Arc<ObjectBooks>),
+    /// This isolate, for itself: budgets are only about kept.
+    Roughly(Arc<RoughBooks>),
+}
+
+impl Keeper {
+    pub fn port(&self) -> Arc<dyn Books> {
+        match self {
+            Self::Objects(books) => books.clone(),
+            Self::Roughly(books) => books.clone(),
+        }
+    }
+
+    pub const fn approximate(&self) -> bool {
+        matches!(self, Self::Roughly(_))
+    }
+
+    fn reload(&self, config: Arc<Config>) {
+        match self {
+            Self::Objects(books) => books.reload(config),
+            Self::Roughly(books) => books.reload(config),
+        }
+    }
 }
 
 /// What the configuration was made of.
@@ -65,6 +99,7 @@ pub async fn node(env: &Env) -> Result<Rc<Node>, Problems> {
         node.look_again(env);
         return Ok(node);
     }
+    super::log::level(variable(env, "WEIR_LOG").as_deref());
     let sources = Sources::read(env).await;
     let node = Rc::new(Node::start(env, sources)?);
     // Another request may have been first; then that one's is kept.
@@ -105,35 +140,28 @@ impl Sources {
 impl Node {
     fn start(env: &Env, sources: Sources) -> Result<Self, Problems> {
         let setup = sources.setup(env)?;
-        let Some(accounts) = kv::binding(env, "ACCOUNT") else {
-            return Err(vec![
-                "there is no Durable Object ACCOUNT, so nobody would keep the books; bind it (wrangler.toml), or accept \
-                 budgets that are only approximate: service.approximate_budgets = true"
-                    .into(),
-            ]);
-        };
         let registry = Arc::new(Registry::default());
         let fleet = fleet(env, &setup, &registry, None)?;
-        let clock: Arc<dyn Clock> = super::clock(env);
-        let books = Arc::new(ObjectBooks::new(accounts, Arc::new(setup.config)));
+        let clock: Arc<dyn Clock> = Arc::new(EdgeClock::default());
+        let books = keeper(env, setup.config)?;
         let relay = Relay::new(
             Arc::new(EdgeHttp::new(env.clone())),
             clock.clone(),
-            books.clone(),
+            ledger(env, &books)?,
             Arc::new(EdgeLater),
             registry.clone(),
             fleet,
         );
-        let seed =
-            variable(env, "WEIR_SEED").and_then(|text| text.trim().parse().ok()).unwrap_or_else(chance);
+        let seed = variable(env, "WEIR_SEED").and_then(|text| text.trim().parse().ok());
         let now = clock.now();
         Ok(Self {
-            front: Front::new(relay.clone()),
+            front: Front::new(relay.clone()).seeded(seed),
             relay,
             books,
+            rhythm: RefCell::default(),
             clock,
             registry,
-            dice: RefCell::new(Dice::seeded(seed)),
+            dice: RefCell::new(Dice::seeded(chance())),
             local: variable(env, "WEIR_LOCAL").is_some_and(|text| text == "true"),
             sources: RefCell::new(sources),
             read_at: Cell::new(now),
@@ -195,6 +223,33 @@ fn fleet(env: &Env, setup: &Setup, registry: &Registry, before: Option<&Fleet>) 
         tracing::warn!("{warning}");
     }
     Ok(fleet)
+}
+
+/// Each account's object; without any, this isolate by itself, if the configuration accepts that.
+fn keeper(env: &Env, config: Config) -> Result<Keeper, Problems> {
+    let approximate = config.service.approximate_budgets;
+    let config = Arc::new(config);
+    match kv::binding(env, "ACCOUNT") {
+        Some(accounts) => Ok(Keeper::Objects(Arc::new(ObjectBooks::new(accounts, config)))),
+        None if approximate => {
+            let books = RoughBooks::new(config, kv::binding(env, "KV_BILLING"), chance());
+            Ok(Keeper::Roughly(Arc::new(books)))
+        }
+        None => Err(vec![
+            "there is no Durable Object ACCOUNT, so nobody would keep the books; bind it (wrangler.toml), or accept \
+             budgets that are only about kept: service.approximate_budgets = true"
+                .into(),
+        ]),
+    }
+}
+
+/// The books as the relay sees them: with `WEIR_CLOCK`, of one moment.
+fn ledger(env: &Env, books: &Keeper) -> Result<Arc<dyn Books>, Problems> {
+    let Some(text) = variable(env, still::VARIABLE) else { return Ok(books.port()) };
+    match still::moment(&text) {
+        Some(at) => Ok(Arc::new(Still::new(books.port(), at))),
+        None => Err(vec![format!("{}: {text:?} is no moment, like 2030-01-01T00:00:00Z", still::VARIABLE)]),
+    }
 }
 
 fn chance() -> u64 {

@@ -4,6 +4,7 @@
 //! was written before it is durable, and keeps or drops together what was written between two waits. So a decision is
 //! made once, and nobody hears of it before it is on disk.
 
+use super::clock::EdgeClock;
 use super::sql::SqlShelf;
 use super::{glue, kv};
 use crate::account::{Broken, Desk, Import, Imported, Letter, Shelf, import, note};
@@ -112,7 +113,7 @@ impl Account {
     }
 
     fn sweep(&self, ask: &Sweep) -> Result<String, String> {
-        let now = super::clock(&self.env).now();
+        let now = EdgeClock::default().now();
         let unheard = ask.unheard_s.map(Duration::from_secs);
         let swept = self.at_desk(&ask.account, |desk| desk.sweep(now, unheard))?;
         self.arm();
@@ -140,7 +141,7 @@ impl Account {
 
     /// Sweeps, and copies to KV what is not there yet.
     async fn tend(&self) -> Result<(), String> {
-        let now = super::clock(&self.env).now();
+        let now = EdgeClock::default().now();
         let Some(name) = self.shelf()?.note(note::NAME)? else { return Ok(()) };
         self.at_desk(&name, |desk| desk.sweep(now, None))?;
         let Some(kv) = kv::binding(&self.env, "KV_BILLING") else { return Ok(()) };
@@ -165,7 +166,7 @@ impl Account {
 
     /// Asks to be called when a lease ends or something is to be copied, whichever is first.
     fn arm(&self) {
-        let now = super::clock(&self.env).now();
+        let now = EdgeClock::default().now();
         let desk = self.desk.borrow();
         let Some(desk) = desk.as_ref() else { return };
         let behind = kv::binding(&self.env, "KV_BILLING").is_some()
@@ -193,6 +194,7 @@ impl Account {
             Some(desk) => return Err(format!("this is {}'s object, not {account}'s", desk.name())),
             None => {
                 let desk = Desk::open(self.shelf()?, account).map_err(|broken| broken.to_string())?;
+                tracing::debug!(account, entries = desk.seq(), "an account's books are taken up");
                 self.copied.set(Some(desk.copied().map_err(|broken| broken.to_string())?));
                 place.insert(desk)
             }
