@@ -102,6 +102,14 @@ impl Setup {
         if !faults.is_empty() {
             return Err(Misconfigured(faults.into_iter().map(|f| format!("service.{f}")).collect()));
         }
+        let bound =
+            self.config.providers.iter().find(|(_, provider)| provider.base_url.starts_with("binding:"));
+        if let Some((name, _)) = bound {
+            let only = format!(
+                "providers.{name}.base_url: bindings are there in a Worker only; use the REST address"
+            );
+            return Err(Misconfigured::one(only));
+        }
         let secret =
             |name: &str| if name == fake::KEY_NAME { Some(fake::KEY.into()) } else { variable(name) };
         Fleet::build(&self.config, &self.catalogue, &secret, registry, before).map_err(Misconfigured)

@@ -56,6 +56,21 @@ it("a client that leaves mid-stream pays for what was used", () =>
     assert.deepEqual((await both(world)).open, []);
   }));
 
+it("a client that leaves before a whole answer is there pays for it, and leaves no hold", () =>
+  within(async (world) => {
+    const leaving = new AbortController();
+    const asked = world.chat("slow", { id: "gone", signal: leaving.signal });
+    await world.until(() => world.credits(), ({ held_usd }) => held_usd !== "0.000000000");
+    leaving.abort();
+    await assert.rejects(asked);
+    const { events } = await world.until(
+      () => world.json("/api/billing/usage"),
+      ({ events }) => events.length === 1,
+    );
+    assert.deepEqual([events[0].request_id, events[0].cost_usd], ["gone", "0.000100000"]);
+    assert.deepEqual((await both(world)).open, []);
+  }));
+
 it("an upstream that stalls is silent, and the stream ends with an error", () =>
   within(
     async (world, upstream) => {

@@ -28,9 +28,6 @@ export const head = (request) => lines(`${request.method}\n${request.url}`, requ
 /** A request's body, of which the length is known. */
 export const whole = (request) => request.arrayBuffer().then((buffer) => new Uint8Array(buffer));
 
-/** Calls back when the client of a request has gone, as far as the runtime notices. */
-export const gone = (request, tell) => request.signal?.addEventListener("abort", tell, { once: true });
-
 /** A body that is read piece by piece. */
 export class Pieces {
   constructor(stream) {

@@ -9,7 +9,6 @@ extern "C" {
     pub fn head(request: &Request) -> String;
     pub fn whole(request: &Request) -> Promise;
     pub fn pieces(request: &Request) -> Pieces;
-    pub fn gone(request: &Request, tell: &Closure<dyn FnMut()>);
     pub fn respond(status: u16, heads: &str, body: Option<&[u8]>) -> Response;
     pub fn ring(wake: &JsValue, millis: f64) -> JsValue;
     pub fn unring(timer: &JsValue);

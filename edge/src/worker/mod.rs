@@ -64,7 +64,7 @@ async fn fetch(request: web_sys::Request, env: Env, _: Context) -> Result<web_sy
 /// themselves too; this is for one whose alarm was lost. Once a day their chains are walked, and compared with KV's.
 #[event(scheduled)]
 async fn scheduled(event: ScheduledEvent, env: Env, _: ScheduleContext) {
-    let walk = event.cron() == rounds::DAILY;
+    let walk = event.cron() == crate::DAILY;
     if let Err(why) = rounds::go(&env, walk).await {
         tracing::error!(why, "the rounds were not finished");
     }

@@ -7,9 +7,6 @@ use crate::record::{self, Reach};
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-/// The cron trigger (wrangler.toml) that has the chains walked.
-pub const DAILY: &str = "17 3 * * *";
-
 /// Goes round all accounts that KV knows of.
 pub async fn go(env: &Env, walk: bool) -> Result<(), String> {
     let Some(kv) = kv::binding(env, "KV_BILLING") else { return Ok(()) };

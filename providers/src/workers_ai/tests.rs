@@ -48,3 +48,21 @@ fn tool_ids_are_nine_letters_or_digits_and_always_the_same() {
     }
     assert_ne!(short_id("call_1"), short_id("call_2"));
 }
+
+#[test]
+fn a_binding_is_an_address() {
+    let card = Arc::new(Card { provider: "workers-ai".into(), ..catalogue_card() });
+    let at = |base_url: &str| Address { base_url: base_url.into(), key: None, headers: vec![] };
+    let door = WorkersAi.door(&at("binding://AI"), card.clone(), "@cf/meta/llama-3.1-8b-instruct").unwrap();
+    assert_eq!(door.uri.scheme_str(), Some("binding"));
+    assert_eq!(door.uri.authority().map(|a| a.as_str()), Some("AI"));
+    assert_eq!(door.uri.path(), "/@cf/meta/llama-3.1-8b-instruct");
+    for bad in ["binding://", "binding://AI/x", "binding://AI?x", "binding://a b", "ftp://AI"] {
+        assert!(WorkersAi.door(&at(bad), card.clone(), "m").is_err(), "{bad}");
+    }
+}
+
+fn catalogue_card() -> Card {
+    let catalogue = crate::catalogue::Catalogue::embedded().unwrap();
+    (*catalogue.models[0].card).clone()
+}
