@@ -155,6 +155,8 @@ class Postman {
   waiting = [];
   /** Since when somebody is under way; 0 where nobody is. */
   since = 0;
+  /** How long a call took of late. */
+  took = 1;
   /** When somebody last looked after what nobody waits for. */
   looked = 0;
 
@@ -171,8 +173,11 @@ class Postman {
       if (!item.taken && !this.busy()) await this.carry();
       if (item.error !== undefined) throw item.error;
       if (item.reply !== undefined) return item.reply;
-      if (Date.now() > end) throw new Error("the account's object did not answer in time");
-      await pause(1);
+      const now = Date.now();
+      if (now > end) throw new Error("the account's object did not answer in time");
+      // Until who is under way should be back; after that, more often.
+      const left = this.since + this.took - now;
+      await pause(Math.min(Math.max(left > 0 ? left : this.took / 8, 1), 50));
     }
   }
 
@@ -218,6 +223,7 @@ class Postman {
       // Goes on when its client has gone: what was asked is to be done.
       waitUntil(told.catch(() => {}));
       const replies = (await told).split("\n");
+      this.took = Math.ceil((this.took + Date.now() - since) / 2);
       batch.forEach((item, at) => {
         item.reply = replies[at];
         if (item.kept && item.reply.includes('"Err"')) {
