@@ -133,8 +133,8 @@ fn whole(front: &Front, body: &Bytes, seed: u64) -> usize {
         .expect("a plain request");
     let serving = front.serve(request, Peer { loopback: true, tls: false }, seed);
     let response = serving.now_or_never().expect("nothing waits");
-    assert_eq!(response.status(), 200);
-    let mut body = std::pin::pin!(response.into_body());
+    assert_eq!(response.status, 200);
+    let mut body = std::pin::pin!(response.body);
     let mut size = 0;
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     while let std::task::Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(&mut cx) {

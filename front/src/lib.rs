@@ -11,5 +11,5 @@ pub mod si;
 
 pub mod wishes;
 
-pub use http::{Body, Front, Peer, is_noise};
+pub use http::{Body, Fields, Front, Peer, Response, is_noise};
 pub use refusal::Refusal;

@@ -164,7 +164,7 @@ fn send(
         request = request.header(*name, *value);
     }
     let body = Body::from(Bytes::copy_from_slice(body.as_bytes()));
-    let response: Response<Body> = block_on(front.serve(request.body(body).unwrap(), peer, 7));
+    let response: Response<Body> = block_on(front.serve(request.body(body).unwrap(), peer, 7)).into();
     let (head, mut body) = response.into_parts();
     let mut text = String::new();
     while let Some(frame) = block_on(poll_fn(|cx| http_body::Body::poll_frame(Pin::new(&mut body), cx))) {

@@ -2,8 +2,8 @@
 
 use super::h1::server::{self, Service};
 use bytes::Bytes;
-use front::{Front, Peer};
-use http::{Request, Response};
+use front::{Front, Peer, Response};
+use http::Request;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt::Display;
 use std::io;
@@ -150,7 +150,7 @@ struct Desk {
 impl Service for Desk {
     type Body = front::Body;
 
-    async fn answer<B>(&self, request: Request<B>) -> Response<front::Body>
+    async fn answer<B>(&self, request: Request<B>) -> Response
     where
         B: http_body::Body<Data = Bytes, Error: Display> + Send,
     {

@@ -3,7 +3,6 @@
 use super::{glue, heads, later};
 use bytes::Bytes;
 use futures::future::{Either, select};
-use http::Response;
 use http_body::Body as _;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -11,9 +10,9 @@ use wasm_bindgen_futures::JsFuture;
 
 /// Hands an answer to the runtime. A stream is pumped by work of its own, which ends when the stream has: what it cost
 /// is settled by then, whether or not anybody still listens.
-pub fn respond(response: Response<front::Body>, silent: bool) -> web_sys::Response {
-    let (head, body) = response.into_parts();
-    let (status, heads) = (head.status.as_u16(), heads::lines(&head.headers));
+pub fn respond(response: front::Response, silent: bool) -> web_sys::Response {
+    let front::Response { status, fields, body } = response;
+    let (status, heads) = (status.as_u16(), heads::lines(fields.iter()));
     match body {
         // The answer to a HEAD, and statuses that have no body.
         _ if silent || matches!(status, 204 | 304) => glue::respond(status, &heads, None),

@@ -2,19 +2,16 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Headers as lines.
-pub fn lines(headers: &HeaderMap) -> String {
+/// Fields as lines.
+pub fn lines<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::with_capacity(1_024);
-    for (name, value) in headers {
+    for (name, value) in fields {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(name.as_str());
+        text.push_str(name);
         text.push('\n');
-        match value.to_str() {
-            Ok(value) => text.push_str(value),
-            Err(_) => text.push_str(&String::from_utf8_lossy(value.as_bytes())),
-        }
+        text.push_str(value);
     }
     text
 }

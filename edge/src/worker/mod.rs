@@ -18,7 +18,7 @@ mod rough;
 mod rounds;
 mod sql;
 
-use ::http::{HeaderValue, Method};
+use ::http::Method;
 use front::Peer;
 use serde_json::{Value, json};
 use std::convert::Infallible;
@@ -55,7 +55,7 @@ async fn fetch(request: web_sys::Request, env: Env, _: Context) -> Result<web_sy
     let peer = Peer { loopback: node.local, tls: arrive::tls(&request) };
     let mut response = node.front.serve(request, peer, node.roll()).await;
     if node.books.approximate() {
-        response.headers_mut().insert("x-weir-budget", HeaderValue::from_static("approximate"));
+        response.fields.text("x-weir-budget", "approximate");
     }
     Ok(depart::respond(response, silent))
 }

@@ -1,6 +1,7 @@
 //! The paths that ask a model: chat completions, SI, the self-test, and the explanation of what would be asked.
 
 use super::body::Body;
+use super::fields::Response;
 use super::heads;
 use super::serve::{Call, Front};
 use super::speak::{Speaking, Speech, Tongue};
@@ -11,7 +12,6 @@ use crate::si::{self, Frames, SiAsk};
 use crate::wishes::{self, Asked};
 use billing::Credits;
 use bytes::Bytes;
-use http::Response;
 use relay::{Answer, Ask, Content, Served, Trouble, Words};
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -27,7 +27,7 @@ impl Front {
         &self,
         call: &Call<'_>,
         body: Bytes,
-        response: &mut Response<Body>,
+        response: &mut Response,
     ) -> Result<Duration, Refusal> {
         let asked = wishes::of_headers(&call.head.headers)?;
         let raw = openai::survey(body)?;
@@ -43,8 +43,8 @@ impl Front {
                     Content::Raw(bytes) => bytes,
                     Content::Events(events) => openai::whole(&events, &label(call, &served)).into(),
                 };
-                heads::whole(response.headers_mut(), &served, &bill, &money);
-                *response.body_mut() = bytes.into();
+                heads::whole(&mut response.fields, &served, &bill, &money);
+                response.body = bytes.into();
                 Ok(bill.upstream)
             }
             Answer::Stream { served, speech } => {
@@ -59,7 +59,7 @@ impl Front {
         &self,
         call: &Call<'_>,
         body: Bytes,
-        response: &mut Response<Body>,
+        response: &mut Response,
     ) -> Result<Duration, Refusal> {
         let Asked { wishes, seed, trailer } = wishes::of_headers(&call.head.headers)?;
         let SiAsk { chat, brief, wishes } = si::read(&body, call.settings, wishes)?;
@@ -72,7 +72,7 @@ impl Front {
         &self,
         call: &Call<'_>,
         body: Bytes,
-        response: &mut Response<Body>,
+        response: &mut Response,
     ) -> Result<Duration, Refusal> {
         let asked = wishes::of_headers(&call.head.headers)?;
         let model = test_model(&body)?;
@@ -98,19 +98,14 @@ impl Front {
         self.relay.explain(&ask).map_err(|t| Refusal::from(&t))
     }
 
-    async fn tell_si(
-        &self,
-        call: &Call<'_>,
-        ask: Ask,
-        response: &mut Response<Body>,
-    ) -> Result<Duration, Refusal> {
+    async fn tell_si(&self, call: &Call<'_>, ask: Ask, response: &mut Response) -> Result<Duration, Refusal> {
         // Put aside, because every future around it is moved with all that it holds.
         let answer = Box::pin(self.relay.serve(ask)).await.map_err(|t| troubled(call.id, &t))?;
         let money = credits(call.settings);
         match answer {
             Answer::Whole { served, content: Content::Events(events), bill } => {
-                heads::whole(response.headers_mut(), &served, &bill, &money);
-                *response.body_mut() = si::whole(&events, call.id, &served, &bill, &money).into();
+                heads::whole(&mut response.fields, &served, &bill, &money);
+                response.body = si::whole(&events, call.id, &served, &bill, &money).into();
                 Ok(bill.upstream)
             }
             // Another dialect's bytes to a caller who does not speak it: the relay never does that.
@@ -144,13 +139,13 @@ impl Call<'_> {
         tongue: Tongue,
         served: Served,
         money: Credits,
-        response: &mut Response<Body>,
+        response: &mut Response,
     ) -> Duration {
         let trailers = heads::takes_trailers(&self.head.headers);
-        heads::stream(response.headers_mut(), &served, &money, trailers);
+        heads::stream(&mut response.fields, &served, &money, trailers);
         let upstream = served.upstream;
         let speaking = Speaking::new(speech, tongue, self.id.to_owned(), served, money, trailers);
-        *response.body_mut() = Body::Stream(Box::new(speaking));
+        response.body = Body::Stream(Box::new(speaking));
         upstream
     }
 }

@@ -1,10 +1,8 @@
 //! Which web pages may read answers.
 
-use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
-};
-use http::{HeaderMap, HeaderValue};
+use super::fields::Fields;
+use http::HeaderMap;
+use http::header::ORIGIN;
 use policy::Cors;
 
 /// What a page may send besides what browsers always allow.
@@ -21,29 +19,27 @@ pub(super) const EXPOSED: &str = "x-request-id, x-provider, x-model, x-tokens-in
      x-advisor-confidence, x-advisor-reason, retry-after, server-timing, x-should-retry";
 
 /// Puts the page's permission on an answer, where it has one.
-pub fn permit(cors: &Cors, asked: &HeaderMap, answer: &mut HeaderMap) -> bool {
+pub fn permit(cors: &Cors, asked: &HeaderMap, answer: &mut Fields) -> bool {
     if cors.origins.is_empty() {
         return false;
     }
-    answer.append(VARY, HeaderValue::from_static("origin"));
-    let Some(origin) = asked.get(ORIGIN) else { return false };
-    if !origin.to_str().is_ok_and(|o| cors.allows(o)) {
-        return false;
-    }
-    answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    answer.always("vary: origin\r\n");
+    let origin = asked.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    let Some(origin) = origin.filter(|origin| cors.allows(origin)) else { return false };
+    answer.text("access-control-allow-origin", origin);
     // A wildcard never goes with credentials, whatever the configuration says.
     if cors.credentials && !cors.origins.iter().any(|o| o == "*") {
-        answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        answer.always("access-control-allow-credentials: true\r\n");
     }
-    answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    answer.text("access-control-expose-headers", EXPOSED);
     true
 }
 
 /// The answer to a browser that asks whether it may ask.
-pub fn preflight(cors: &Cors, asked: &HeaderMap, answer: &mut HeaderMap) {
+pub fn preflight(cors: &Cors, asked: &HeaderMap, answer: &mut Fields) {
     if permit(cors, asked, answer) {
-        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
-        answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED));
-        answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        answer.always("access-control-allow-methods: GET, POST, OPTIONS\r\n");
+        answer.text("access-control-allow-headers", ALLOWED);
+        answer.always("access-control-max-age: 600\r\n");
     }
 }

@@ -5,6 +5,7 @@ mod body;
 mod books;
 mod cors;
 mod entry;
+mod fields;
 mod heads;
 mod noise;
 mod offers;
@@ -18,6 +19,7 @@ mod speak;
 mod tests;
 
 pub use body::Body;
+pub use fields::{Fields, Response};
 pub use noise::is_noise;
 pub use routes::{Place, ROUTES, Route};
 pub use serve::{Front, Peer};

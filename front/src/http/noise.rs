@@ -4,11 +4,15 @@
 /// weir. A shell may leave them out: an SDK sends a dozen, and taking them in costs as much as routing the request.
 pub fn is_noise(name: &[u8]) -> bool {
     const SDK: &[u8] = b"x-stainless-";
-    match name.len() {
-        6 => name.eq_ignore_ascii_case(b"accept"),
-        10 => name.eq_ignore_ascii_case(b"user-agent"),
-        15 => name.eq_ignore_ascii_case(b"accept-encoding") || name.eq_ignore_ascii_case(b"accept-language"),
-        _ => name.get(..SDK.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(SDK)),
+    // The first letter tells most of them apart from the rest.
+    match (name.first().map(u8::to_ascii_lowercase), name.len()) {
+        (Some(b'a'), 6) => name.eq_ignore_ascii_case(b"accept"),
+        (Some(b'a'), 15) => {
+            name.eq_ignore_ascii_case(b"accept-encoding") || name.eq_ignore_ascii_case(b"accept-language")
+        }
+        (Some(b'u'), 10) => name.eq_ignore_ascii_case(b"user-agent"),
+        (Some(b'x'), _) => name.get(..SDK.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(SDK)),
+        _ => false,
     }
 }
 

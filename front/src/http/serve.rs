@@ -1,13 +1,14 @@
 //! One request: its path, who asks, what they want, and the answer in their words.
 
 use super::body::Body;
+use super::fields::Response;
 use super::routes::{Gate, Place, Route, find};
 use super::{cors, heads, pages, read};
 use crate::openai;
 use crate::refusal::Refusal;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
+use http::header::ALLOW;
+use http::{Method, Request, StatusCode, request};
 use policy::{Caller, Settings};
 use relay::Relay;
 use serde_json::json;
@@ -57,7 +58,7 @@ impl Front {
     }
 
     /// Answers a request, always. `seed` is the shell's throw of dice for it; the service's own comes before it.
-    pub async fn serve<B>(&self, request: Request<B>, peer: Peer, seed: u64) -> Response<Body>
+    pub async fn serve<B>(&self, request: Request<B>, peer: Peer, seed: u64) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Display,
@@ -70,15 +71,14 @@ impl Front {
         let id = policy::request_id(asked_id, started, Dice::seeded(!seed).roll());
         let seed = self.seed.map_or(seed, |service| policy::request_seed(service, &id));
         let mut response = Response::new(Body::empty());
-        *response.headers_mut() = HeaderMap::with_capacity(heads::ROOM);
         let found = find(head.uri.path());
         if head.method == Method::OPTIONS {
-            *response.status_mut() = StatusCode::NO_CONTENT;
+            response.status = StatusCode::NO_CONTENT;
             if let Some((route, _)) = found {
-                response.headers_mut().insert(ALLOW, heads::value(&route.allow()));
+                response.fields.text("allow", &route.allow());
             }
-            cors::preflight(&settings.cors, &head.headers, response.headers_mut());
-            heads::common(response.headers_mut(), &id, peer.tls || settings.behind_tls);
+            cors::preflight(&settings.cors, &head.headers, &mut response.fields);
+            heads::common(&mut response.fields, &id, peer.tls || settings.behind_tls);
             return response;
         }
         let openai = found.map_or(head.uri.path().starts_with("/v1/"), |(route, _)| route.openai);
@@ -95,15 +95,15 @@ impl Front {
             }
         };
         let total = self.relay.clock().now().since(started);
-        let headers = response.headers_mut();
-        heads::timing(headers, total, upstream);
-        heads::common(headers, &id, peer.tls || settings.behind_tls);
-        cors::permit(&settings.cors, &head.headers, headers);
+        let fields = &mut response.fields;
+        heads::timing(fields, total, upstream);
+        heads::common(fields, &id, peer.tls || settings.behind_tls);
+        cors::permit(&settings.cors, &head.headers, fields);
         tracing::debug!(
             request = %id,
             method = %head.method,
             path = head.uri.path(),
-            status = response.status().as_u16(),
+            status = response.status.as_u16(),
             micros = u64::try_from(total.as_micros()).unwrap_or(u64::MAX),
             "request"
         );
@@ -159,7 +159,7 @@ impl Front {
         route: &Route,
         call: &Call<'_>,
         body: B,
-        response: &mut Response<Body>,
+        response: &mut Response,
     ) -> Result<Duration, Refusal>
     where
         B: http_body::Body<Data = Bytes> + Send,
@@ -182,7 +182,7 @@ impl Front {
         place: Place,
         call: &Call<'_>,
         body: Bytes,
-        response: &mut Response<Body>,
+        response: &mut Response,
     ) -> Result<Duration, Refusal> {
         match place {
             Place::Chat => return self.chat(call, body, response).await,
@@ -204,34 +204,31 @@ impl Front {
                 Err(why) => return Err(Refusal::new(503, "not_ready", format!("Not ready: {why}."))),
             },
             Place::Metrics => {
-                let kind =
-                    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-                response.headers_mut().insert(CONTENT_TYPE, kind);
-                *response.body_mut() = Bytes::from(self.relay.metrics()).into();
+                heads::metrics(&mut response.fields);
+                response.body = Bytes::from(self.relay.metrics()).into();
             }
             Place::OpenApi => {
-                response.headers_mut().insert(CONTENT_TYPE, heads::JSON);
-                *response.body_mut() = Bytes::from_static(pages::OPENAPI.as_bytes()).into();
+                heads::json(&mut response.fields);
+                response.body = Bytes::from_static(pages::OPENAPI.as_bytes()).into();
             }
             Place::Home => {
-                heads::page(response.headers_mut());
-                *response.body_mut() = Bytes::from_static(pages::HOME.as_bytes()).into();
+                heads::page(&mut response.fields);
+                response.body = Bytes::from_static(pages::HOME.as_bytes()).into();
             }
         }
         Ok(Duration::ZERO)
     }
 }
 
-fn tell(response: &mut Response<Body>, value: &impl serde::Serialize) {
+fn tell(response: &mut Response, value: &impl serde::Serialize) {
     let mut out = Vec::with_capacity(512);
     crate::openai::write::json(&mut out, value);
-    response.headers_mut().insert(CONTENT_TYPE, heads::JSON);
-    *response.body_mut() = out.into();
+    heads::json(&mut response.fields);
+    response.body = out.into();
 }
 
-fn refuse(response: &mut Response<Body>, refusal: &Refusal, id: &str, openai: bool) {
-    *response.status_mut() =
-        StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    heads::refusal(response.headers_mut(), refusal);
-    *response.body_mut() = if openai { refusal.openai(id) } else { refusal.si(id) }.into();
+fn refuse(response: &mut Response, refusal: &Refusal, id: &str, openai: bool) {
+    response.status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    heads::refusal(&mut response.fields, refusal);
+    response.body = if openai { refusal.openai(id) } else { refusal.si(id) }.into();
 }

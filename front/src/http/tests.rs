@@ -1,6 +1,6 @@
 use super::body::Body;
 use super::speak::{Speaking, Tongue};
-use super::{ROUTES, cors, heads};
+use super::{Fields, ROUTES, cors, heads};
 use crate::openai::{Chunks, Label, write};
 use crate::refusal::Refusal;
 use crate::si::Frames;
@@ -54,6 +54,16 @@ fn bill(advice: bool) -> Bill {
         }),
         upstream: Duration::from_millis(431),
     }
+}
+
+/// The fields as a map: every name must be there once.
+fn made(make: impl FnOnce(&mut Fields)) -> HeaderMap {
+    let mut fields = Fields::default();
+    make(&mut fields);
+    let map = fields.to_map();
+    assert_eq!(map.keys_len(), fields.iter().count(), "{}", fields.lines());
+    assert_eq!(map.len(), fields.lines().matches("\r\n").count(), "{}", fields.lines());
+    map
 }
 
 /// The frames of a body, one string each.
@@ -178,8 +188,7 @@ fn trailers_carry_the_bill_and_why_a_stream_was_cut() {
     let end = || vec![Piece::Event(Event::End), Piece::End(Box::new(bill(true)))];
     let cut = Trouble::Broken { fault: "cut".into(), message: "gone".into() };
     let broken = || vec![Piece::Broken(cut.clone(), Box::new(bill(false)))];
-    let mut head = HeaderMap::new();
-    heads::stream(&mut head, &served(), &Credits::default(), true);
+    let head = made(|head| heads::stream(head, &served(), &Credits::default(), true));
     let announced: Vec<&str> = head["trailer"].to_str().unwrap().split(", ").collect();
     for (pieces, tongue, error) in [
         (end(), openai(false), None),
@@ -214,8 +223,7 @@ fn trailers_carry_the_bill_and_why_a_stream_was_cut() {
 #[test]
 fn credits_are_marked_up_dollars_are_not() {
     let money = Credits { usd_per_credit: "0.01".parse().unwrap(), markup: "1.2".parse().unwrap() };
-    let mut headers = HeaderMap::new();
-    heads::whole(&mut headers, &served(), &bill(false), &money);
+    let headers = made(|headers| heads::whole(headers, &served(), &bill(false), &money));
     assert_eq!(
         (&headers["x-cost-usd"], &headers["x-credits-used"]),
         (&"0.000042500".parse().unwrap(), &"0.0051".parse().unwrap())
@@ -269,10 +277,11 @@ fn an_si_stream_says_everything_by_name() {
 
 #[test]
 fn whole_answers_carry_every_header() {
-    let mut headers = HeaderMap::with_capacity(heads::ROOM);
-    heads::whole(&mut headers, &served(), &bill(true), &Credits::default());
-    heads::timing(&mut headers, Duration::from_micros(431_412), Duration::from_millis(431));
-    heads::common(&mut headers, "req-1", true);
+    let headers = made(|headers| {
+        heads::whole(headers, &served(), &bill(true), &Credits::default());
+        heads::timing(headers, Duration::from_micros(431_412), Duration::from_millis(431));
+        heads::common(headers, "req-1", true);
+    });
     for (name, expected) in [
         ("x-request-id", "req-1"),
         ("x-provider", "groq"),
@@ -300,20 +309,29 @@ fn whole_answers_carry_every_header() {
         let exposed = cors::EXPOSED.split(", ").any(|e| e == name);
         assert_eq!(exposed, name.starts_with("x-") || name == "server-timing", "{name} exposed to pages");
     }
-    let mut quiet = HeaderMap::new();
-    heads::whole(&mut quiet, &served(), &bill(false), &Credits::default());
+    let quiet = made(|quiet| {
+        heads::whole(quiet, &served(), &bill(false), &Credits::default());
+        heads::common(quiet, "req-1", false);
+    });
     assert!(!quiet.keys().any(|k| k.as_str().starts_with("x-advisor")), "no advice, no header");
-    heads::common(&mut quiet, "req-1", false);
     assert!(!quiet.contains_key("strict-transport-security"));
 }
 
 #[test]
+fn a_field_is_one_line_whatever_is_put_into_it() {
+    let fields = made(|fields| {
+        fields.text("x-model", "a\r\nset-cookie: b\n\u{7f}\u{e9}\u{1f600}");
+        fields.text("x-provider", "");
+    });
+    assert_eq!(fields["x-model"], "a??set-cookie: b????");
+    assert_eq!(fields["x-provider"], "");
+    assert_eq!(fields.len(), 2);
+    assert_eq!(Fields::from(&fields).to_map(), fields);
+}
+
+#[test]
 fn refusals_say_when_to_come_back() {
-    let head = |trouble: &Trouble| {
-        let mut headers = HeaderMap::new();
-        heads::refusal(&mut headers, &Refusal::from(trouble));
-        headers
-    };
+    let head = |trouble: &Trouble| made(|headers| heads::refusal(headers, &Refusal::from(trouble)));
     let resting = head(&Trouble::Resting { retry_after: Duration::from_millis(1_200) });
     assert_eq!(resting["retry-after"], "2");
     assert_eq!(head(&Trouble::Conflict)["x-should-retry"], "false");
@@ -327,10 +345,9 @@ fn only_listed_pages_may_read() {
         credentials,
     };
     let ask = |cors: &Cors, origin: &'static str| {
-        let (mut asked, mut answer) = (HeaderMap::new(), HeaderMap::new());
+        let mut asked = HeaderMap::new();
         asked.insert("origin", HeaderValue::from_static(origin));
-        cors::preflight(cors, &asked, &mut answer);
-        answer
+        made(|answer| cors::preflight(cors, &asked, answer))
     };
     let listed = cors(&["https://a.example"], true);
     let yes = ask(&listed, "https://a.example");
@@ -434,7 +451,7 @@ fn what_shells_hold_can_travel() {
     fn future(
         front: &super::Front,
         request: http::Request<Body>,
-    ) -> impl Future<Output = http::Response<Body>> + Send {
+    ) -> impl Future<Output = super::Response> + Send {
         front.serve(request, super::Peer::default(), 0)
     }
     let _ = future;

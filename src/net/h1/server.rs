@@ -9,7 +9,8 @@ use super::compose::{self, Sends};
 use super::intake::{Body, Came, Shared, Wire, lock};
 use super::{head::Plain, unusual};
 use bytes::{Buf, Bytes};
-use http::{Request, Response};
+use front::Response;
+use http::Request;
 use http_body::Body as _;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -155,9 +156,9 @@ struct Saying<B> {
 
 impl<B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin> Saying<B> {
     fn new(method: &http::Method, response: Response<B>, keep: bool) -> Self {
-        let (head, body) = response.into_parts();
-        let sends = compose::sends(method, head.status, body.size_hint());
-        let begin = compose::response(head.status, &head.headers, sends, keep);
+        let Response { status, fields, body } = response;
+        let sends = compose::sends(method, status, body.size_hint());
+        let begin = compose::response(status, fields.lines(), sends, keep);
         let body = matches!(sends, Sends::Length(1..) | Sends::Chunked).then_some(body);
         let end = if sends == Sends::Chunked && body.is_none() { BODY_END } else { b"" };
         Self { body, sends, begin, piece: Bytes::new(), end, at: 0 }

@@ -22,7 +22,7 @@ where
     let io = Rewound { held, io };
     let service = service_fn(|request| {
         // Boxed, so that it is gone once the head is out: hyper keeps its place for as long as the connection lives.
-        Box::pin(async move { Ok::<_, Infallible>(service.answer(request).await) })
+        Box::pin(async move { Ok::<_, Infallible>(http::Response::from(service.answer(request).await)) })
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -3,8 +3,9 @@
 use super::{hear, run};
 use crate::net::h1::server::{self, HEAD_WITHIN, Service};
 use bytes::Bytes;
+use front::Response;
 use futures::channel::mpsc;
-use http::{Request, Response};
+use http::Request;
 use http_body::Frame;
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -116,7 +117,7 @@ impl Service for Desk {
             taken: self.taken.clone(),
         });
         if head.uri.path() == "/none" {
-            *response.status_mut() = http::StatusCode::NO_CONTENT;
+            response.status = http::StatusCode::NO_CONTENT;
         }
         response
     }

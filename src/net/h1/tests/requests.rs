@@ -4,7 +4,8 @@ use super::{corpus, cuts, hear, rounds, run, send, shown, spoil};
 use crate::net::h1::head;
 use crate::net::h1::server::{self, Service};
 use bytes::Bytes;
-use http::{Request, Response};
+use front::Response;
+use http::Request;
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -116,7 +117,7 @@ async fn hypers(text: &[u8], cuts: &[usize]) -> Verdict {
     let service = listener.clone();
     let service = service_fn(move |request| {
         let service = service.clone();
-        async move { Ok::<_, Infallible>(service.answer(request).await) }
+        async move { Ok::<_, Infallible>(http::Response::from(service.answer(request).await)) }
     });
     let task = tokio::spawn(
         http1::Builder::new()
