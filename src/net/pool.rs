@@ -66,7 +66,14 @@ thread_local! {
 }
 
 /// Whether it is secure, and host and port.
-type Key = (bool, Authority);
+struct Key(bool, Authority);
+
+impl PartialEq for Key {
+    /// By letter: an address is written in one way by whoever configured it, and if not it has two shelves.
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0 && self.1.as_str() == other.1.as_str()
+    }
+}
 
 /// A connection that may be in use, and where it goes back to.
 pub struct Held {
@@ -115,7 +122,7 @@ async fn sweep() {
 fn key(uri: &Uri) -> io::Result<Key> {
     let authority =
         uri.authority().cloned().ok_or_else(|| io::Error::other("the provider's address has no host"))?;
-    Ok((uri.scheme() == Some(&Scheme::HTTPS), authority))
+    Ok(Key(uri.scheme() == Some(&Scheme::HTTPS), authority))
 }
 
 /// A kept connection, the one used last; None where there is none.
@@ -139,7 +146,7 @@ pub fn take(uri: &Uri) -> io::Result<Option<Held>> {
 
 /// A new connection.
 pub async fn connect(uri: &Uri) -> io::Result<Held> {
-    let (secure, authority) = key(uri)?;
+    let Key(secure, authority) = key(uri)?;
     let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, port)).await?;
@@ -147,7 +154,7 @@ pub async fn connect(uri: &Uri) -> io::Result<Held> {
     stream.set_nodelay(true)?;
     let wire =
         if secure { Wire::Secure(Box::new(tls::connect(stream, host).await?)) } else { Wire::Plain(stream) };
-    Ok(Held { wire, key: (secure, authority), reused: false })
+    Ok(Held { wire, key: Key(secure, authority), reused: false })
 }
 
 impl AsyncRead for Held {

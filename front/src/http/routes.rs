@@ -93,10 +93,11 @@ pub fn find(path: &str) -> Option<(&'static Route, &str)> {
 }
 
 fn matched<'p>(template: &str, path: &'p str) -> Option<&'p str> {
-    match template.split_once('{') {
-        None => (template == path).then_some(""),
-        Some((fixed, _)) => path.strip_prefix(fixed).filter(|rest| !rest.is_empty()),
+    if !template.ends_with('}') {
+        return (template == path).then_some("");
     }
+    let (fixed, _) = template.split_once('{')?;
+    path.strip_prefix(fixed).filter(|rest| !rest.is_empty())
 }
 
 impl Route {
