@@ -6,6 +6,21 @@ use policy::Refused;
 use relay::{Attempt, BadInput, Trouble};
 use vocab::Duration;
 
+/// Whose words a client speaks, and is answered in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// SI's, and those of weir's own paths.
+    Si,
+    OpenAi,
+}
+
+impl Protocol {
+    /// Of a path that is not known: by its beginning.
+    pub fn of_path(path: &str) -> Self {
+        if path.starts_with("/v1/") { Self::OpenAi } else { Self::Si }
+    }
+}
+
 /// What is said to the client. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -44,6 +59,14 @@ impl Refusal {
             429 => "rate_limit_error",
             400..=499 => "invalid_request_error",
             _ => "server_error",
+        }
+    }
+
+    /// The body of the answer.
+    pub fn told(&self, protocol: Protocol, request_id: &str) -> Vec<u8> {
+        match protocol {
+            Protocol::Si => self.si(request_id),
+            Protocol::OpenAi => self.openai(request_id),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Which path is what. One table: the router, `Allow`, and the OpenAPI document are held against it.
 
+use crate::refusal::Protocol;
 use http::Method;
 
 /// What is at a path.
@@ -45,8 +46,8 @@ pub struct Route {
     pub methods: &'static [Method],
     pub place: Place,
     pub gate: Gate,
-    /// Errors are told in OpenAI's shape.
-    pub openai: bool,
+    /// In whose words errors are told.
+    pub protocol: Protocol,
 }
 
 const GET: &[Method] = &[Method::GET];
@@ -54,11 +55,11 @@ const POST: &[Method] = &[Method::POST];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 
 const fn route(template: &'static str, methods: &'static [Method], place: Place, gate: Gate) -> Route {
-    Route { template, methods, place, gate, openai: false }
+    Route { template, methods, place, gate, protocol: Protocol::Si }
 }
 
 const fn openai(template: &'static str, methods: &'static [Method], place: Place) -> Route {
-    Route { template, methods, place, gate: Gate::Caller, openai: true }
+    Route { template, methods, place, gate: Gate::Caller, protocol: Protocol::OpenAi }
 }
 
 /// All of them, the busiest first.

@@ -5,7 +5,7 @@ use super::fields::Response;
 use super::routes::{Gate, Place, Route, find};
 use super::{cors, heads, pages, read};
 use crate::openai;
-use crate::refusal::Refusal;
+use crate::refusal::{Protocol, Refusal};
 use bytes::Bytes;
 use http::header::ALLOW;
 use http::{Method, Request, StatusCode, request};
@@ -81,7 +81,7 @@ impl Front {
             heads::common(&mut response.fields, &id, peer.tls || settings.behind_tls);
             return response;
         }
-        let openai = found.map_or(head.uri.path().starts_with("/v1/"), |(route, _)| route.openai);
+        let protocol = found.map_or_else(|| Protocol::of_path(head.uri.path()), |(route, _)| route.protocol);
         let outcome = self.admit(&id, &head, &settings, found, started, seed, peer);
         let outcome = match outcome {
             Ok((route, call)) => self.answer(route, &call, body, &mut response).await,
@@ -90,7 +90,7 @@ impl Front {
         let upstream = match outcome {
             Ok(upstream) => upstream,
             Err(refusal) => {
-                refuse(&mut response, &refusal, &id, openai);
+                refuse(&mut response, &refusal, &id, protocol);
                 Duration::ZERO
             }
         };
@@ -227,8 +227,8 @@ fn tell(response: &mut Response, value: &impl serde::Serialize) {
     response.body = out.into();
 }
 
-fn refuse(response: &mut Response, refusal: &Refusal, id: &str, openai: bool) {
+fn refuse(response: &mut Response, refusal: &Refusal, id: &str, protocol: Protocol) {
     response.status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     heads::refusal(&mut response.fields, refusal);
-    response.body = if openai { refusal.openai(id) } else { refusal.si(id) }.into();
+    response.body = refusal.told(protocol, id).into();
 }
