@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Request};
 use http_body::Body as _;
 use providers::catalogue::Catalogue;
 use relay::Relay;
-use relay::config::{Config, ProviderConfig, ProviderKind};
+use relay::config::{Api, Config, ProviderConfig, ProviderKind};
 use relay::fleet::Fleet;
 use relay::metrics::Registry;
 use relay::ports::{Books, BooksError, Clock, Http, Later, Mark, Posted, Reply};
@@ -98,6 +98,7 @@ impl Books for Unkept {
 fn front(body: Bytes, stream: bool) -> Front {
     let provider = ProviderConfig {
         kind: ProviderKind::Openai,
+        api: Api::default(),
         base_url: "http://127.0.0.1:1/v1".into(),
         keys: vec!["KEY".into()],
         models: vec![],

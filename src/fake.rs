@@ -3,7 +3,7 @@
 use crate::configure::Misconfigured;
 use lab::{Flavour, Lab, Scenario};
 use providers::catalogue::Catalogue;
-use relay::config::{Config, ProviderConfig, ProviderKind};
+use relay::config::{Api, Config, ProviderConfig, ProviderKind};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,6 +69,10 @@ impl Running {
             let name = format!("{PREFIX}{}", fake.name);
             let provider = ProviderConfig {
                 kind: kind(fake.dialect, fake.flavour),
+                api: match fake.dialect {
+                    Dialect::OpenaiResponses => Api::Responses,
+                    _ => Api::default(),
+                },
                 base_url,
                 keys: if fake.wants_key() { vec![KEY_NAME.into()] } else { vec![] },
                 models: fake.models.iter().map(|m| m.name.clone()).collect(),
@@ -90,7 +94,7 @@ impl Running {
 
 const fn kind(dialect: Dialect, flavour: Flavour) -> ProviderKind {
     match (dialect, flavour) {
-        (Dialect::OpenaiChat, Flavour::Openai) => ProviderKind::Openai,
+        (Dialect::OpenaiChat, Flavour::Openai) | (Dialect::OpenaiResponses, _) => ProviderKind::Openai,
         (Dialect::OpenaiChat, Flavour::Groq) => ProviderKind::Groq,
         (Dialect::OpenaiChat, Flavour::Llamacpp) => ProviderKind::Llamacpp,
         (Dialect::OpenaiChat, Flavour::Ollama) => ProviderKind::Ollama,

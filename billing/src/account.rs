@@ -20,6 +20,8 @@ const ORPHAN: &str = "orphan";
 pub struct Account {
     tally: Tally,
     overdraft: Option<Pico>,
+    /// What the last entry's hash was taken of: room for the next one's.
+    hashed: Vec<u8>,
 }
 
 /// What an operation did.
@@ -46,7 +48,7 @@ impl Account {
 
     /// An account where its record left it.
     pub const fn resume(tally: Tally, overdraft: Option<Pico>) -> Self {
-        Self { tally, overdraft }
+        Self { tally, overdraft, hashed: Vec::new() }
     }
 
     /// An account from its whole record, every entry checked.
@@ -113,7 +115,7 @@ impl Account {
             hash: [0; 32],
         };
         entry.op_id = self.note(op, entry.seq);
-        entry.hash = entry.computed_hash();
+        entry.hash = entry.hash_by(&mut self.hashed);
         self.tally.seq = entry.seq;
         self.tally.time = entry.time;
         self.tally.head = entry.hash;

@@ -70,25 +70,37 @@ impl Charge<'_> {
 /// - Every multiplier whose modifiers are all set applies to the whole sum.
 /// - Rounded once, half up, to whole nanodollars.
 pub fn charge<'p>(price: &'p Price, usage: &Usage, now: Instant) -> Result<Charge<'p>, Unpriced> {
+    let total = cost(price, usage, now)?;
     let rates = price.for_input(usage.tokens_in(), now);
     let mut billed = *usage;
-    let audio = billed.get(Bucket::AudioMillis);
-    if audio > 0 && audio < price.audio_millis_min {
-        billed.set(Bucket::AudioMillis, price.audio_millis_min);
-    }
+    billed.set(Bucket::AudioMillis, least(price, Bucket::AudioMillis, usage.get(Bucket::AudioMillis)));
+    Ok(Charge { total, version: &price.version, rates, price, billed })
+}
+
+/// The total of [`charge`], for those who itemise nothing.
+pub fn cost(price: &Price, usage: &Usage, now: Instant) -> Result<Pico, Unpriced> {
+    let rates = price.for_input(usage.tokens_in(), now);
     let mut sum = Fraction::ZERO;
     let mut last = Bucket::Input;
-    for (bucket, count) in billed.counted() {
+    for (bucket, count) in usage.counted() {
         let unpriced = Unpriced { bucket };
         let (_, rate) = rate_of(rates, bucket).ok_or(unpriced)?;
-        sum = Fraction::of(count, rate).and_then(|part| sum.plus(part)).ok_or(unpriced)?;
+        let part = Fraction::of(least(price, bucket, count), rate);
+        sum = part.and_then(|part| sum.plus(part)).ok_or(unpriced)?;
         last = bucket;
     }
-    for (_, ratio) in applying(price, billed.modifiers) {
+    for (_, ratio) in applying(price, usage.modifiers) {
         sum = sum.times(ratio.num, ratio.den).ok_or(Unpriced { bucket: last })?;
     }
-    let total = sum.rounded(Pico::PER_NANO).ok_or(Unpriced { bucket: last })?;
-    Ok(Charge { total, version: &price.version, rates, price, billed })
+    sum.rounded(Pico::PER_NANO).ok_or(Unpriced { bucket: last })
+}
+
+/// What is billed where so much was used: any audio at all counts as the least there is a price for.
+const fn least(price: &Price, bucket: Bucket, count: u64) -> u64 {
+    match bucket {
+        Bucket::AudioMillis if 0 < count && count < price.audio_millis_min => price.audio_millis_min,
+        _ => count,
+    }
 }
 
 fn applying(price: &Price, set: Modifiers) -> impl Iterator<Item = (Modifiers, vocab::Ratio)> + '_ {
@@ -128,7 +140,7 @@ impl Fraction {
     pub(crate) const ZERO: Self = Self { num: 0, den: 1 };
 
     pub(crate) fn of(count: u64, rate: Rate) -> Option<Self> {
-        let num = i128::from(count).checked_mul(i128::from(rate.pico))?;
+        let num = i128::try_from(u128::from(count) * u128::from(rate.pico)).ok()?;
         (rate.per > 0).then_some(Self { num, den: i128::from(rate.per) })
     }
 
@@ -155,10 +167,18 @@ impl Fraction {
     /// Half up to whole multiples of `unit` picodollars.
     pub(crate) fn rounded(self, unit: i128) -> Option<Pico> {
         let step = self.den.checked_mul(unit)?;
-        // Most sums are whole numbers of units already: one division instead of two.
-        let (whole, rest) = (self.num.div_euclid(step), self.num.rem_euclid(step));
+        let (whole, rest) = divided(self.num, step);
         let up = i128::from(rest >= step - rest);
         Some(Pico(whole.checked_add(up)?.checked_mul(unit)?))
+    }
+}
+
+/// `num / den` downwards, and what is left over; `den` is positive. Division of 128 bits is slow, and nearly every amount
+/// fits into 64.
+pub(crate) fn divided(num: i128, den: i128) -> (i128, i128) {
+    match (u64::try_from(num), u64::try_from(den)) {
+        (Ok(num), Ok(den)) => (i128::from(num / den), i128::from(num % den)),
+        _ => (num.div_euclid(den), num.rem_euclid(den)),
     }
 }
 

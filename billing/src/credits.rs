@@ -1,5 +1,6 @@
 //! Credits: what customers see instead of dollars.
 
+use crate::charge::divided;
 use serde::{Serialize, Serializer};
 use vocab::{Decimal, Pico, Ratio};
 
@@ -59,8 +60,9 @@ impl Credits {
 
     fn credits(&self, amount: Pico, way: Way) -> Option<Credit> {
         let rate = self.usd_per_credit;
-        let num = i128::from(rate.den).checked_mul(Credit::PER_CREDIT)?;
-        scaled(amount.0, num, i128::from(rate.num).checked_mul(Pico::PER_USD)?, way).map(Credit)
+        // Both numbers of units are reduced against each other, so that the product stays small.
+        let den = i128::from(rate.num).checked_mul(Pico::PER_USD / Credit::PER_CREDIT)?;
+        scaled(amount.0, rate.den.into(), den, way).map(Credit)
     }
 }
 
@@ -76,11 +78,7 @@ fn scaled(value: i128, num: i128, den: i128, way: Way) -> Option<i128> {
         return None;
     }
     let product = value.checked_mul(num)?;
-    // Division of 128 bits is slow, and nearly every amount fits into 64.
-    let (whole, rest) = match (u64::try_from(product), u64::try_from(den)) {
-        (Ok(product), Ok(den)) => (i128::from(product / den), i128::from(product % den)),
-        _ => (product.div_euclid(den), product.rem_euclid(den)),
-    };
+    let (whole, rest) = divided(product, den);
     match way {
         Way::Down => Some(whole),
         Way::HalfUp => whole.checked_add(i128::from(rest >= den - rest)),

@@ -97,10 +97,16 @@ impl Entry {
 
     /// The hash that this entry should have.
     pub fn computed_hash(&self) -> Hash {
-        let mut bytes = Vec::with_capacity(32 + self.bytes_len());
-        bytes.extend_from_slice(&self.prev_hash);
-        self.write_canonical(&mut bytes);
-        Sha256::digest(&bytes).into()
+        self.hash_by(&mut Vec::new())
+    }
+
+    /// The same, by way of room that is there already.
+    pub(crate) fn hash_by(&self, room: &mut Vec<u8>) -> Hash {
+        room.clear();
+        room.reserve(32 + self.bytes_len());
+        room.extend_from_slice(&self.prev_hash);
+        self.write_canonical(room);
+        Sha256::digest(&room).into()
     }
 
     fn bytes_len(&self) -> usize {
@@ -116,9 +122,11 @@ impl Entry {
         out.extend_from_slice(&self.time.as_micros().to_be_bytes());
         text(out, self.kind.name());
         text(out, &self.op_id);
-        for money in [self.amount, after.granted, after.settled, after.held] {
-            out.extend_from_slice(&money.0.to_be_bytes());
+        let mut sums = [[0; 16]; 4];
+        for (place, money) in sums.iter_mut().zip([self.amount, after.granted, after.settled, after.held]) {
+            *place = money.0.to_be_bytes();
         }
+        out.extend_from_slice(sums.as_flattened());
         text(out, &self.detail);
     }
 }

@@ -1,6 +1,6 @@
 //! What a request may come to, before it is sent.
 
-use crate::charge::{Fraction, charge, rate_of};
+use crate::charge::{Fraction, cost};
 use vocab::{Bucket, Instant, Modifiers, Pico, Price, Rate, Rates, Usage};
 
 const INPUTS: [Bucket; 6] = [
@@ -61,11 +61,11 @@ fn worst_at(rates: &Rates, tokens_in: u64, tokens_out: u64) -> Option<Pico> {
     sum.rounded(Pico::PER_NANO)
 }
 
+/// Of those that are listed: where a bucket falls back to another of its side, that one is listed.
 fn dearest(rates: &Rates, buckets: &[Bucket]) -> Option<Rate> {
-    buckets
-        .iter()
-        .filter_map(|bucket| rate_of(rates, *bucket).map(|(_, rate)| rate))
-        .max_by_key(|rate| u128::from(rate.pico) * 1_000_000_000_000 / u128::from(rate.per))
+    let listed = buckets.iter().filter_map(|bucket| rates.get(*bucket)).filter(|rate| rate.per > 0);
+    let worth = |rate: Rate, per: u32| u128::from(rate.pico) * u128::from(per);
+    listed.max_by(|a, b| worth(*a, b.per).cmp(&worth(*b, a.per)))
 }
 
 /// Up, not half up: a worst case that is a nanodollar short is none.
@@ -86,7 +86,7 @@ pub fn expected(price: &Price, tokens_in: u64, cached: u64, tokens_out: u64, now
     if price.for_input(tokens_in, now).get(Bucket::Requests).is_some() {
         usage.set(Bucket::Requests, 1);
     }
-    charge(price, &usage, now).ok().map(|charge| charge.total)
+    cost(price, &usage, now).ok()
 }
 
 #[cfg(test)]

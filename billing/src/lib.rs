@@ -2,7 +2,7 @@
 //!
 //! Everything here is a value or a fold over values: no socket, no clock, no floats.
 //!
-//! - [`charge`] turns a usage into an amount, [`worst`] and [`expected`] say beforehand what it may come to.
+//! - [`charge`] and [`cost`] turn a usage into an amount, [`worst`] and [`expected`] say beforehand what it may come to.
 //! - [`Account`] decides about one account's money: `state + operation → entry or refusal`.
 //! - [`Entry`] is what is kept. [`verify`] walks a chain of them and recomputes every balance; [`Tally`] does the
 //!   same step by step, for records that do not fit into memory.
@@ -21,7 +21,7 @@ mod write;
 
 pub use account::{Account, Applied};
 pub use book::Book;
-pub use charge::{Charge, Item, Unpriced, charge};
+pub use charge::{Charge, Item, Unpriced, charge, cost};
 pub use credits::{Credit, Credits};
 pub use entry::{Entry, GENESIS, Hash, Kind, hex, link};
 pub use estimate::{expected, worst, worst_under};

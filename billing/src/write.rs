@@ -4,30 +4,29 @@
 //! cost: keys are known, amounts are digits, and names seldom have anything to escape.
 
 use crate::Line;
-use vocab::{Decimal, Instant, Pico, Usage};
+use vocab::{Instant, Pico, Usage};
 
 /// JSON in the making.
 #[derive(Default)]
-pub(crate) struct Json(String);
+pub(crate) struct Json(Vec<u8>);
 
 impl Json {
     pub fn with_room(room: usize) -> Self {
-        Self(String::with_capacity(room))
+        Self(Vec::with_capacity(room))
     }
 
     pub fn into_text(self) -> String {
-        self.0
+        // Whole texts and ASCII are all that is ever written.
+        String::from_utf8(self.0).unwrap_or_default()
     }
 
     /// As it is.
     pub fn raw(&mut self, json: &str) {
-        self.0.push_str(json);
+        self.0.extend_from_slice(json.as_bytes());
     }
 
     pub fn number(&mut self, number: u64) {
-        let mut digits = Decimal::default();
-        digits.whole(number.into());
-        self.0.push_str(digits.as_str());
+        self.raw(itoa::Buffer::new().format(number));
     }
 
     pub fn time(&mut self, at: Instant) {
@@ -35,24 +34,24 @@ impl Json {
     }
 
     pub fn money(&mut self, amount: Pico) {
-        self.0.push('"');
-        self.0.push_str(amount.text().as_str());
-        self.0.push('"');
+        self.0.push(b'"');
+        self.0.extend_from_slice(amount.text().as_bytes());
+        self.0.push(b'"');
     }
 
     pub fn string(&mut self, text: &str) {
         if text.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\') {
             // A string can always be written.
-            self.0.push_str(&serde_json::to_string(text).unwrap_or_default());
+            self.raw(&serde_json::to_string(text).unwrap_or_default());
             return;
         }
-        self.0.push('"');
-        self.0.push_str(text);
-        self.0.push('"');
+        self.0.push(b'"');
+        self.raw(text);
+        self.0.push(b'"');
     }
 
     pub fn lines(&mut self, lines: &[Line]) {
-        self.0.push('[');
+        self.0.push(b'[');
         for (n, line) in lines.iter().enumerate() {
             self.raw(if n == 0 { "{\"provider\":" } else { ",{\"provider\":" });
             self.string(&line.provider);
@@ -68,13 +67,13 @@ impl Json {
             self.money(line.amount);
             self.raw(",\"outcome\":");
             self.string(&line.outcome);
-            self.0.push('}');
+            self.0.push(b'}');
         }
-        self.0.push(']');
+        self.0.push(b']');
     }
 
     fn usage(&mut self, usage: &Usage) {
-        self.0.push('{');
+        self.0.push(b'{');
         let first = self.0.len();
         for (bucket, count) in usage.counted() {
             self.key(first, bucket.name());
@@ -92,7 +91,7 @@ impl Json {
             self.key(first, "modifiers");
             self.number(usage.modifiers.bits().into());
         }
-        self.0.push('}');
+        self.0.push(b'}');
     }
 
     fn key(&mut self, first: usize, key: &'static str) {

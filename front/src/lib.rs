@@ -1,6 +1,8 @@
 //! The HTTP surface of weir, the same on both shells.
 
 mod answer;
+pub mod anthropic;
+pub mod gemini;
 pub mod http;
 mod json;
 mod nearest;

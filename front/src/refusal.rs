@@ -12,12 +12,19 @@ pub enum Protocol {
     /// SI's, and those of weir's own paths.
     Si,
     OpenAi,
+    Anthropic,
+    Gemini,
 }
 
 impl Protocol {
     /// Of a path that is not known: by its beginning.
     pub fn of_path(path: &str) -> Self {
-        if path.starts_with("/v1/") { Self::OpenAi } else { Self::Si }
+        match path {
+            path if path.starts_with("/v1beta/") => Self::Gemini,
+            path if path.starts_with("/v1/messages") => Self::Anthropic,
+            path if path.starts_with("/v1/") => Self::OpenAi,
+            _ => Self::Si,
+        }
     }
 }
 
@@ -67,6 +74,10 @@ impl Refusal {
         match protocol {
             Protocol::Si => self.si(request_id),
             Protocol::OpenAi => self.openai(request_id),
+            Protocol::Anthropic => {
+                crate::anthropic::told(self, crate::anthropic::kind(self.status), request_id)
+            }
+            Protocol::Gemini => crate::gemini::told(self, request_id),
         }
     }
 

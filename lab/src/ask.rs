@@ -68,6 +68,8 @@ pub(crate) struct Ask {
     pub stream: bool,
     pub include_usage: bool,
     pub logprobs: Option<u32>,
+    /// Reasoning is to be told in a form that can come back.
+    pub sealed: bool,
     /// How many turns may be cached; None leaves it to the provider.
     pub cache_turns: Option<usize>,
     pub cache_long: bool,

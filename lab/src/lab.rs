@@ -80,7 +80,7 @@ impl Lab {
         let origin = origin.trim_end_matches('/');
         let rest = match (found.dialect, found.flavour) {
             (Dialect::OpenaiChat, Flavour::Groq) => "/openai/v1",
-            (Dialect::OpenaiChat | Dialect::Anthropic, _) => "/v1",
+            (Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic, _) => "/v1",
             (Dialect::Gemini, _) => "/v1beta",
             (Dialect::WorkersAi, _) => "/client/v4/accounts/lab",
         };

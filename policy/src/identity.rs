@@ -90,18 +90,18 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// A key as a request carries it. Never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credential(String);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Credential<'a>(&'a str);
 
-impl fmt::Debug for Credential {
+impl fmt::Debug for Credential<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credential(…)")
     }
 }
 
-impl Credential {
+impl<'a> Credential<'a> {
     /// `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, then `?key=`; the first that is there.
-    pub fn of(headers: &HeaderMap, query: Option<&str>) -> Option<Self> {
+    pub fn of(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Self> {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
         let bearer = headers
             .get(AUTHORIZATION)
@@ -115,7 +115,7 @@ impl Credential {
             .or_else(|| text("x-goog-api-key"))
             .or_else(asked)
             .filter(|key| !key.is_empty())
-            .map(|key| Self(key.to_owned()))
+            .map(Self)
     }
 }
 
@@ -141,7 +141,7 @@ pub fn identify(
     if let Some(credential) = &credential
         && (settings.admin_key_sha256.is_some() || !settings.keys.is_empty())
     {
-        let digest = Digest::of(&credential.0);
+        let digest = Digest::of(credential.0);
         if admin_matches(settings, &digest) {
             return Ok(Caller {
                 account: LOCAL.into(),
@@ -163,7 +163,7 @@ pub fn identify(
 
 /// Whether the request carries the operator's key.
 pub fn is_admin(settings: &Settings, headers: &HeaderMap, query: Option<&str>) -> bool {
-    Credential::of(headers, query).is_some_and(|c| admin_matches(settings, &Digest::of(&c.0)))
+    Credential::of(headers, query).is_some_and(|c| admin_matches(settings, &Digest::of(c.0)))
 }
 
 fn admin_matches(settings: &Settings, digest: &Digest) -> bool {
@@ -219,6 +219,7 @@ fn is_own_name(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost")
         || ends(".localhost")
         || name == "[::1]"
+        || name == "127.0.0.1"
         || name.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
 }
 

@@ -25,7 +25,8 @@ pub fn request_id(asked: Option<&str>, now: Instant, random: u64) -> String {
         *place = DIGITS.get((bits & 31) as usize).copied().unwrap_or(b'0');
         bits >>= 5;
     }
-    String::from_utf8_lossy(&id).into_owned()
+    // Nothing but digits is in it.
+    String::from_utf8(id.to_vec()).unwrap_or_default()
 }
 
 /// The seed of one request where the whole service was given one: the same id gives the same decision, in whatever order

@@ -1,4 +1,4 @@
-use crate::openai::Watch;
+use crate::Watch;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::fmt;
@@ -59,6 +59,8 @@ pub struct Reading {
     pub spoke: bool,
     /// The tool call begun last has been given arguments.
     pub argued: bool,
+    /// What was heard of each item so far, where an answer is made of items.
+    pub(crate) items: Vec<crate::responses::Item>,
 }
 
 /// A wire format for chat: what to say, and what was said.
@@ -77,6 +79,18 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     /// The same request in the client's own bytes, where client and provider speak one dialect and nothing but a few
     /// top-level fields differs. None where it must be translated.
     fn patch(&self, raw: &RawChat, door: &Door) -> Option<Call>;
+
+    /// The question how many input tokens a request has, in the client's own bytes, where the provider can be asked that.
+    fn count(&self, raw: &RawChat, door: &Door) -> Option<Call> {
+        let _ = (raw, door);
+        None
+    }
+
+    /// What was answered to it.
+    fn counted(&self, body: &[u8]) -> Option<u64> {
+        let _ = body;
+        None
+    }
 
     /// Whether replies to a patched call may go to the client as they are.
     fn passes(&self) -> bool;

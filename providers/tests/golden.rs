@@ -45,6 +45,7 @@ macro_rules! providers_tested {
 
 providers_tested! {
     openai: "openai",
+    responses: "responses",
     groq: "groq",
     local: "local",
     workers_ai: "workers-ai",
@@ -119,8 +120,8 @@ fn check(folder: &Path) -> Result<(), String> {
     if let Some((events, bytes)) = &stream {
         laws::ends(events)?;
         laws::chop(&*adapter, bytes, events)?;
-        if let Some(accent) = world::accent(&case.adapter) {
-            laws::watch(accent, &*adapter, bytes)?;
+        if adapter.watch(false).is_some() {
+            laws::watch(&*adapter, bytes)?;
         }
     }
     if let (Some(whole), Some((stream, _)), true) = (&whole, &stream, case.fold) {

@@ -1,11 +1,17 @@
 //! Which adapter speaks to which kind of provider. A new provider is one line here.
 
-use crate::config::ProviderKind;
+use crate::config::{Api, ProviderConfig, ProviderKind};
 use providers::openai::{COMPATIBLE, GROQ, LOCAL_LLAMACPP, OLLAMA, OPENAI, OpenAi, VLLM};
-use providers::{Adapter, Anthropic, Gemini, WorkersAi};
+use providers::{Adapter, Anthropic, Gemini, Responses, WorkersAi};
 
-pub fn of(kind: ProviderKind) -> &'static dyn Adapter {
-    match kind {
+/// # Errors
+/// What the configuration asks for and the provider does not speak.
+pub fn of(config: &ProviderConfig) -> Result<&'static dyn Adapter, String> {
+    if config.api == Api::Responses && config.kind != ProviderKind::Openai {
+        return Err(format!("api: responses is spoken to kind openai only, not to {}", config.kind.name()));
+    }
+    Ok(match config.kind {
+        ProviderKind::Openai if config.api == Api::Responses => &Responses,
         ProviderKind::Openai => &OpenAi(&OPENAI),
         ProviderKind::Groq => &OpenAi(&GROQ),
         ProviderKind::Ollama => &OpenAi(&OLLAMA),
@@ -15,5 +21,5 @@ pub fn of(kind: ProviderKind) -> &'static dyn Adapter {
         ProviderKind::Gemini => &Gemini,
         ProviderKind::Anthropic => &Anthropic,
         ProviderKind::WorkersAi => &WorkersAi,
-    }
+    })
 }

@@ -42,6 +42,7 @@ struct Key {
 pub struct Kept(Mutex<HashMap<Key, (Instant, Option<Found>)>>);
 
 /// What to work out once the usage is known; None where nothing is cheaper.
+#[allow(clippy::too_many_arguments, reason = "all that was decided on, and what came of it")]
 pub fn adviser(
     relay: &Relay,
     fleet: &Arc<Fleet>,
@@ -50,9 +51,10 @@ pub fn adviser(
     decision: &Decision,
     offers: &[Offer<'_>],
     served: usize,
+    now: Instant,
 ) -> Option<Adviser> {
     let found = if route.pinned {
-        pinned(relay, fleet, ask, route, route.candidates[served])
+        pinned(relay, fleet, ask, route, route.candidates[served], now)
     } else {
         router::advise(decision, offers, served).map(|a| found(&a, route.candidates))
     }?;
@@ -63,7 +65,7 @@ pub fn adviser(
         let price = candidate.card.price.as_deref()?;
         // Another model has another cache: what was read from it here would be fresh there.
         let cold = cold(usage);
-        let cost = billing::charge(price, &cold, now).ok()?.total;
+        let cost = billing::cost(price, &cold, now).ok()?;
         let savings = paid.minus(cost);
         if savings <= Pico::ZERO || paid <= Pico::ZERO {
             return None;
@@ -102,11 +104,17 @@ fn found(alternative: &Alternative, candidates: &[usize]) -> Found {
     }
 }
 
-fn pinned(relay: &Relay, fleet: &Arc<Fleet>, ask: &Ask, route: &Route<'_>, served: usize) -> Option<Found> {
+fn pinned(
+    relay: &Relay,
+    fleet: &Arc<Fleet>,
+    ask: &Ask,
+    route: &Route<'_>,
+    served: usize,
+    now: Instant,
+) -> Option<Found> {
     if fleet.all().len() < 2 {
         return None;
     }
-    let now = relay.clock().now();
     let brief = ask.brief();
     let key = Key {
         candidate: served,

@@ -28,7 +28,7 @@ pub struct Served {
     /// `X-Route-Reason`.
     pub reason: Cow<'static, str>,
     /// `X-Route-Decision`: what `/api/route/explain` and the log call this decision.
-    pub decision: String,
+    pub decision: DecisionId,
     /// Upstream calls made so far, this one included.
     pub attempts: u32,
     /// From the ask to the first content, spent waiting for providers.
@@ -39,6 +39,32 @@ pub struct Served {
     pub cost_max: Pico,
     /// The built-in lab served: fake content.
     pub fake: bool,
+}
+
+/// The name of a decision: with the request and the state of the fleet, the seed makes the same one again. Sixteen
+/// hexadecimal digits, as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecisionId([u8; 16]);
+
+impl DecisionId {
+    pub fn of(mut seed: u64) -> Self {
+        let mut digits = [0; 16];
+        for digit in digits.iter_mut().rev() {
+            let nibble = (seed & 15) as u8;
+            *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+            seed >>= 4;
+        }
+        Self(digits)
+    }
+}
+
+impl std::ops::Deref for DecisionId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // Nothing but digits is ever in it.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 /// The best cheaper alternative that the caller's own policy allows.
@@ -67,6 +93,14 @@ pub struct Bill {
     pub advice: Option<Advice>,
     /// Spent waiting for providers.
     pub upstream: Duration,
+}
+
+impl Bill {
+    /// A bill whose usage is known and whose sum is not yet. Boxed, so that whoever waits for the sum holds a pointer.
+    pub(crate) fn open(usage: Usage, upstream: Duration) -> Box<Self> {
+        let (cost, balance) = (Pico::ZERO, Balance::default());
+        Box::new(Self { usage, cost, balance, attempts: Vec::new(), advice: None, upstream })
+    }
 }
 
 pub enum Answer {
@@ -263,4 +297,16 @@ fn told(what: &str, attempts: &[Attempt]) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_is_called_by_its_seed() {
+        for seed in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            assert_eq!(&*DecisionId::of(seed), format!("{seed:016x}"));
+        }
+    }
 }

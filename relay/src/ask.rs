@@ -3,7 +3,7 @@
 use router::Limits;
 use serde::Serialize;
 use std::fmt;
-use vocab::{Brief, Chat, Instant, RawChat};
+use vocab::{Brief, Chat, Dialect, Instant, RawChat};
 
 /// A request on its way in. Everything it needs is in it; nothing is fished from elsewhere.
 pub struct Ask {
@@ -30,9 +30,9 @@ impl Ask {
 
 /// The conversation itself.
 pub enum Words {
-    /// In OpenAI's words, as they came: passed on as they are where the provider speaks the same dialect, taken apart
+    /// In the words of `dialect`, as they came: passed on as they are where the provider speaks the same, taken apart
     /// only where it does not.
-    Raw { raw: RawChat, parse: fn(&RawChat) -> Result<Chat, BadInput> },
+    Raw { dialect: Dialect, raw: RawChat, parse: fn(&RawChat) -> Result<Chat, BadInput> },
     /// Already in no provider's words.
     Chat { chat: Box<Chat>, brief: Brief },
 }

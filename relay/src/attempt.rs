@@ -4,29 +4,37 @@ use crate::answer::{Content, Piece};
 use crate::ask::{Ask, BadInput, Words};
 use crate::config::Bounds;
 use crate::fleet::Candidate;
-use crate::ports::{ByteStream, Clock, Http};
+use crate::ports::{ByteStream, Clock, Reply};
+use crate::relay::Relay;
 use crate::source::{Seen, Source};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use futures::future::{Either, select};
+use futures::future::{BoxFuture, Either, select};
 use http::header::CONTENT_TYPE;
+use providers::Glance;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
-use vocab::{Call, Chat, Dialect, Duration, Event, Fault, Instant, Usage};
+use vocab::{Call, Chat, Duration, Event, Fault, Instant, Usage};
 
 /// Error bodies are read up to here.
-const FAULT_BODY_MAX: usize = 64 << 10;
+pub const FAULT_BODY_MAX: usize = 64 << 10;
 /// Start-up events of a stream are held back up to here.
 const START_MAX: usize = 64 << 10;
 
 /// The conversation, taken apart at most once however many candidates need it so.
 #[derive(Default)]
-pub struct Parsed(OnceLock<Result<Chat, BadInput>>);
+pub struct Parsed(OnceLock<Result<Box<Chat>, BadInput>>);
 
-/// What a successful call has brought when it commits.
+/// What a successful call has brought when it commits. Boxed, as it passes through many hands.
 pub enum Got {
-    Whole { content: Content, seen: Seen },
+    Whole(Box<Whole>),
     Stream(Box<Begun>),
+}
+
+/// A whole answer.
+pub struct Whole {
+    pub content: Content,
+    pub seen: Seen,
 }
 
 /// A stream that has its first content.
@@ -62,15 +70,17 @@ pub struct Prepared {
 /// What to send to `candidate`; `Unfit` where it cannot be told what was asked.
 pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prepared, Lost> {
     let adapter = candidate.provider.adapter;
+    let mut passes = false;
     let chat = match &ask.words {
         Words::Chat { chat, .. } => chat.as_ref(),
-        Words::Raw { raw, parse } => {
-            if adapter.dialect() == Dialect::OpenaiChat
+        Words::Raw { dialect, raw, parse } => {
+            passes = adapter.dialect() == *dialect && adapter.passes();
+            if adapter.dialect() == *dialect
                 && let Some(call) = adapter.patch(raw, &candidate.door)
             {
-                return Ok(Prepared { call, passes: adapter.passes() });
+                return Ok(Prepared { call, passes });
             }
-            match parsed.0.get_or_init(|| parse(raw)) {
+            match parsed.0.get_or_init(|| parse(raw).map(Box::new)) {
                 Ok(chat) => chat,
                 Err(bad) => {
                     let fault = Fault::Rejected {
@@ -84,48 +94,65 @@ pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prep
         }
     };
     let call = adapter.encode(chat, &candidate.door)?;
-    Ok(Prepared { call, passes: matches!(ask.words, Words::Raw { .. }) && adapter.passes() })
+    Ok(Prepared { call, passes })
 }
 
 /// Makes the call and waits until it commits.
-pub async fn fly(
-    http: &dyn Http,
-    clock: &dyn Clock,
-    ask: &Ask,
+pub fn fly<'a>(
+    relay: &'a Relay,
+    ask: &'a Ask,
     prepared: Prepared,
-    candidate: &Candidate,
-    bounds: &Bounds,
+    candidate: &'a Candidate,
+    bounds: &'a Bounds,
     left: Duration,
-) -> Result<Got, Lost> {
+) -> BoxFuture<'a, Result<Got, Lost>> {
+    let (http, clock) = (relay.http(), relay.clock());
     let Prepared { call, passes } = prepared;
     let streamed = call.stream;
     let patience = if streamed { bounds.first_content().min(left) } else { left };
-    let work = std::pin::pin!(async {
-        let reply = http.send(call, bounds.connect().min(left)).await?;
-        if !(200..300).contains(&reply.status) {
-            let body = collect(reply.body, FAULT_BODY_MAX, true).await?;
-            return Err(Lost::from(candidate.provider.adapter.fault(
-                reply.status,
-                &reply.headers,
-                &body,
-                clock.now(),
-            )));
+    // Out here, because a future that was given the call would have room for it in every layer.
+    let sending = http.send(call, bounds.connect().min(left));
+    Box::pin(async move {
+        let work = std::pin::pin!(hear(sending, clock, ask, candidate, bounds, streamed, passes));
+        match select(work, clock.sleep(patience)).await {
+            Either::Left((result, _)) => result,
+            Either::Right(_) => {
+                let what = if streamed { "no content" } else { "no whole answer" };
+                Err(Fault::Silent(format!("{what} within {} ms", patience.as_millis())).into())
+            }
         }
-        let whole =
-            reply.headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"application/json"));
-        if streamed && !whole {
-            begin(reply.body, candidate, passes, ask.brief().include_usage, clock).await
-        } else {
-            let body = collect(reply.body, bounds.reply_max, false).await?;
-            finish(&body, candidate, passes && !ask.brief().stream)
+    })
+}
+/// From the head of the reply to its commit.
+async fn hear(
+    sending: BoxFuture<'_, Result<Reply, Fault>>,
+    clock: &dyn Clock,
+    ask: &Ask,
+    candidate: &Candidate,
+    bounds: &Bounds,
+    streamed: bool,
+    passes: bool,
+) -> Result<Got, Lost> {
+    let (whole, body) = match sending.await? {
+        Reply { status: 200..300, headers, body } => {
+            let kind = headers.get(CONTENT_TYPE);
+            (kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")), body)
         }
-    });
-    match select(work, clock.sleep(patience)).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => {
-            let what = if streamed { "no content" } else { "no whole answer" };
-            Err(Fault::Silent(format!("{what} within {} ms", patience.as_millis())).into())
-        }
+        refused => return Err(Box::pin(refusal(refused, candidate, clock)).await),
+    };
+    if streamed && !whole {
+        return Box::pin(begin(body, candidate, passes, ask.brief().include_usage, clock)).await;
+    }
+    let body = collect(body, bounds.reply_max, false).await?;
+    finish(body, candidate, passes && !ask.brief().stream)
+}
+
+/// What a reply with another status than 2xx means.
+async fn refusal(reply: Reply, candidate: &Candidate, clock: &dyn Clock) -> Lost {
+    let Reply { status, headers, body } = reply;
+    match collect(body, FAULT_BODY_MAX, true).await {
+        Ok(body) => candidate.provider.adapter.fault(status, &headers, &body, clock.now()).into(),
+        Err(fault) => fault.into(),
     }
 }
 
@@ -204,34 +231,31 @@ fn weight(piece: &Piece) -> usize {
 }
 
 /// Reads a whole answer.
-fn finish(body: &Bytes, candidate: &Candidate, passes: bool) -> Result<Got, Lost> {
+fn finish(body: Bytes, candidate: &Candidate, passes: bool) -> Result<Got, Lost> {
     let adapter = candidate.provider.adapter;
-    let (content, seen) = if passes {
-        let glance = adapter.glance(body)?;
-        let seen = Seen {
-            usage: glance.usage,
-            text_bytes: glance.text_bytes,
-            content: glance.useful,
-            finish: glance.finish,
-            done: true,
-        };
-        (Content::Raw(body.clone()), seen)
+    let whole = if passes {
+        let Glance { usage, text_bytes, useful, finish } = adapter.glance(&body)?;
+        let seen = Seen { usage, text_bytes, content: useful, finish, done: true };
+        Box::new(Whole { content: Content::Raw(body), seen })
     } else {
         let mut events = Vec::new();
-        adapter.decode(body, &mut events)?;
+        let decoded = adapter.decode(&body, &mut events);
         let mut seen = Seen::default();
         events.iter().for_each(|e| seen.saw(e));
-        (Content::Events(events), seen)
+        if let Err(fault) = decoded {
+            return Err(Lost { fault, usage: seen.usage.map(Box::new), bad_input: false });
+        }
+        Box::new(Whole { content: Content::Events(events), seen })
     };
-    if !seen.useful() {
+    if !whole.seen.useful() {
         let fault = Fault::Silent("the answer was empty".into());
-        return Err(Lost { fault, usage: seen.usage.map(Box::new), bad_input: false });
+        return Err(Lost { fault, usage: whole.seen.usage.map(Box::new), bad_input: false });
     }
-    Ok(Got::Whole { content, seen })
+    Ok(Got::Whole(whole))
 }
 
 /// A whole body of at most `max` bytes. A longer one is cut there, or is a fault.
-async fn collect(mut body: ByteStream, max: usize, cut: bool) -> Result<Bytes, Fault> {
+pub async fn collect(mut body: ByteStream, max: usize, cut: bool) -> Result<Bytes, Fault> {
     let Some(first) = body.next().await.transpose()? else { return Ok(Bytes::new()) };
     let mut many: Option<BytesMut> = None;
     let mut size = first.len();

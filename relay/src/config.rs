@@ -52,11 +52,23 @@ impl ProviderKind {
     }
 }
 
+/// Which of OpenAI's wire formats a provider is spoken to in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Api {
+    #[default]
+    ChatCompletions,
+    Responses,
+}
+
 /// One provider. A fault of it is taken for a fault of its whole `domain`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderConfig {
     pub kind: ProviderKind,
+    /// Of kind `openai` only: which of its two ways of chatting.
+    #[serde(default)]
+    pub api: Api,
     /// Where it is. For Workers AI up to and with the account.
     pub base_url: String,
     /// Names of environment variables or secrets that hold its keys; none where it wants none.
@@ -86,6 +98,7 @@ impl ProviderConfig {
         let headers = BTreeMap::new();
         Self {
             kind,
+            api: Api::default(),
             base_url,
             keys: vec![],
             models: vec![],

@@ -9,6 +9,7 @@ mod answer;
 mod ask;
 mod attempt;
 pub mod config;
+mod count;
 pub mod environment;
 pub mod faults;
 pub mod fleet;
@@ -26,6 +27,7 @@ pub mod still;
 mod tab;
 
 pub use crate::relay::{CredentialInfo, ModelHealth, ModelInfo, ProviderInfo, Relay};
-pub use answer::{Advice, Answer, Attempt, Bill, Content, Piece, Served, Trouble};
+pub use answer::{Advice, Answer, Attempt, Bill, Content, DecisionId, Piece, Served, Trouble};
 pub use ask::{Ask, BadInput, Wishes, Words};
+pub use count::Counted;
 pub use speech::Speech;

@@ -152,6 +152,6 @@ impl Meters {
     pub fn used(&self, usage: &Usage, cost: Pico) {
         self.tokens_in.inc_by(usage.tokens_in());
         self.tokens_out.inc_by(usage.tokens_out());
-        self.nanodollars.inc_by(u64::try_from(cost.0 / Pico::PER_NANO).unwrap_or(0));
+        self.nanodollars.inc_by(cost.nanos());
     }
 }

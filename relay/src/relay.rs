@@ -1,13 +1,12 @@
 //! What a shell holds: the ports, the fleet of the moment, and what is learnt from request to request.
 
 use crate::advisor::Kept;
-use crate::answer::Trouble;
+use crate::answer::{DecisionId, Trouble};
 use crate::ask::Ask;
 use crate::fleet::Fleet;
 use crate::metrics::Registry;
 use crate::offers::{Route, offers};
 use crate::ports::{Books, Clock, Http, Later};
-use crate::serve::decision_id;
 use crate::sessions::Sessions;
 use arc_swap::ArcSwap;
 use policy::Settings;
@@ -185,7 +184,7 @@ impl Relay {
         let record = router::explain(&decision, &offers, &wish);
         let record = serde_json::to_value(record).unwrap_or_default();
         Ok(serde_json::json!({
-            "decision": decision_id(ask.seed),
+            "decision": &*DecisionId::of(ask.seed),
             "at": now.rfc3339(),
             "model": brief.model,
             "tokens_in": brief.tokens_in,

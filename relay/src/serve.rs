@@ -2,9 +2,9 @@
 
 mod race;
 
-use crate::answer::{Answer, Content, Piece, Served, Trouble};
+use crate::answer::{Answer, Bill, Content, DecisionId, Piece, Served, Trouble};
 use crate::ask::{Ask, BadInput};
-use crate::attempt::{self, Begun, Got, Lost, Parsed, Prepared};
+use crate::attempt::{self, Begun, Got, Lost, Parsed, Prepared, Whole};
 use crate::faults::{self, Next};
 use crate::fleet::Fleet;
 use crate::offers::{Route, offers};
@@ -15,7 +15,8 @@ use crate::speech::{Adviser, Speech, bill};
 use crate::tab::{Flight, Tab};
 use billing::Refusal;
 use futures::future::BoxFuture;
-use router::{Decision, Offer, Removed};
+use router::{Decision, Offer, PLAN_MAX, Removed};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,73 +28,49 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 impl Relay {
     /// Takes one request all the way through. A dropped future is a client that left: whatever was held is settled.
-    pub async fn serve(self: &Arc<Self>, ask: Ask) -> Result<Answer, Trouble> {
-        let answer = self.tell(ask).await;
-        match &answer {
-            Ok(Answer::Whole { .. }) => self.ended(None),
-            Ok(Answer::Stream { .. }) => {}
-            Err(trouble) => self.ended(Some(trouble)),
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn would have room for the ask twice: given and used"
+    )]
+    pub fn serve(self: &Arc<Self>, mut ask: Ask) -> impl Future<Output = Result<Answer, Trouble>> + Send {
+        async move {
+            let answer = self.tell(&mut ask).await;
+            match &answer {
+                Ok(Answer::Whole { .. }) => self.ended(None),
+                Ok(Answer::Stream { .. }) => {}
+                Err(trouble) => self.ended(Some(trouble)),
+            }
+            answer
         }
-        answer
     }
 
-    async fn tell(self: &Arc<Self>, ask: Ask) -> Result<Answer, Trouble> {
+    async fn tell(self: &Arc<Self>, ask: &mut Ask) -> Result<Answer, Trouble> {
         let fleet = self.fleet();
-        let now = self.clock().now();
-        let route = Route::of(&fleet, &ask)?;
-        let brief = ask.brief();
-        let offers = offers(&route, &fleet, brief, ask.wishes.session.as_deref(), self.sessions(), now);
-        let wish = route.wish(brief, &fleet);
-        let mut dice = Dice::seeded(ask.seed);
-        let decision = router::plan(&wish, &offers, now, &mut dice);
-        if decision.plan.is_empty() {
-            return Err(nobody(&decision, &offers, now));
-        }
-
-        let priced = |at: &usize| offers[*at].dearest;
-        let dearest = decision.plan.iter().filter_map(priced).max().unwrap_or_default();
-        let estimate = decision.plan.first().and_then(|at| offers[*at].cost).unwrap_or_default();
-        let tab = Tab::open(self.clone(), fleet.clone(), &ask, dearest, estimate, dice, now).await?;
-        self.registry().overhead.observe(self.clock().now().since(ask.started).as_secs_f64());
-
-        // Boxed, because an async function moves what it owns whenever it is called.
-        let journey = Box::new(Journey {
-            relay: self,
-            fleet: &fleet,
-            ask: &ask,
-            route: &route,
-            offers: &offers,
-            decision: &decision,
-            parsed: Parsed::default(),
-            deadline: now.after(fleet.bounds.deadline()),
-            begun: now,
-            tab,
-            queue: decision.plan.iter().copied().collect(),
-            tried: Vec::new(),
-            again: VecDeque::new(),
-            above: None,
-            unfit: Vec::new(),
-            faults: Vec::new(),
-        });
-        journey.go().await
+        let mut journey = Journey::plan(self, &fleet, ask)?;
+        let now = journey.hold().await?;
+        journey.go(now).await
     }
 }
 
 /// A request on its way along its plan.
+///
+/// Boxed from the start, and the steps that wait hold little besides: a future is moved as a whole when it is put aside,
+/// most requests are under way while others are served, and what they keep is what falls out of the cache. Beyond a
+/// kibibyte an allocation costs several times as much, too.
 struct Journey<'a> {
     relay: &'a Arc<Relay>,
     fleet: &'a Arc<Fleet>,
     ask: &'a Ask,
-    route: &'a Route<'a>,
-    offers: &'a [Offer<'a>],
-    decision: &'a Decision,
+    route: Route<'a>,
+    offers: Vec<Offer<'a>>,
+    decision: Decision,
     parsed: Parsed,
     begun: Instant,
     deadline: Instant,
     tab: Tab,
     /// Offers still to be tried, in order.
     queue: VecDeque<usize>,
-    tried: Vec<usize>,
+    tried: SmallVec<[usize; PLAN_MAX]>,
     /// Offers that may be asked once more when there is nobody else.
     again: VecDeque<usize>,
     /// After an overflow: only models with more context than this.
@@ -114,41 +91,110 @@ struct Ready {
 }
 
 impl<'a> Journey<'a> {
-    async fn go(mut self: Box<Self>) -> Result<Answer, Trouble> {
-        loop {
-            let now = self.relay.clock().now();
+    fn plan(relay: &'a Arc<Relay>, fleet: &'a Arc<Fleet>, ask: &'a mut Ask) -> Result<Box<Self>, Trouble> {
+        let now = relay.clock().now();
+        let (id, account) = (std::mem::take(&mut ask.id), std::mem::take(&mut ask.account));
+        let ask = &*ask;
+        let route = Route::of(fleet, ask)?;
+        let brief = ask.brief();
+        let offers = offers(&route, fleet, brief, ask.wishes.session.as_deref(), relay.sessions(), now);
+        let mut dice = Dice::seeded(ask.seed);
+        let decision = router::plan(&route.wish(brief, fleet), &offers, now, &mut dice);
+        if decision.plan.is_empty() {
+            return Err(nobody(&decision, &offers, now));
+        }
+        Ok(Box::new(Self {
+            relay,
+            fleet,
+            ask,
+            parsed: Parsed::default(),
+            deadline: now.after(fleet.bounds.deadline()),
+            begun: now,
+            tab: Tab::new(relay.clone(), fleet.clone(), id, account, brief, dice),
+            queue: decision.plan.iter().copied().collect(),
+            tried: SmallVec::new(),
+            again: VecDeque::new(),
+            above: None,
+            unfit: Vec::new(),
+            faults: Vec::new(),
+            route,
+            offers,
+            decision,
+        }))
+    }
+
+    /// Sets the dearest of the plan aside. When it is.
+    async fn hold(&mut self) -> Result<Instant, BooksError> {
+        let priced = |at: &usize| self.offers[*at].dearest;
+        let dearest = self.decision.plan.iter().filter_map(priced).max().unwrap_or_default();
+        let estimate = self.decision.plan.first().and_then(|at| self.offers[*at].cost).unwrap_or_default();
+        self.tab.open(dearest, estimate, &self.ask.wishes.tags, self.begun).await?;
+        let now = self.relay.clock().now();
+        self.relay.registry().overhead.observe(now.since(self.ask.started).as_secs_f64());
+        Ok(now)
+    }
+
+    /// Asks one after the other. `now` is the time of the step: between two waits it stands still.
+    async fn go(mut self: Box<Self>, mut now: Instant) -> Result<Answer, Trouble> {
+        let (flight, got) = loop {
             let left = self.deadline.since(now);
             if left.is_zero() || self.tab.calls() >= self.fleet.bounds.attempts as usize {
                 return Err(Box::pin(self.give_up(left.is_zero())).await);
             }
-            let ready = match self.next(now) {
+            let mut ready = match self.next(now) {
                 Ok(Some(ready)) => ready,
-                Ok(None) => {
-                    if Box::pin(self.pause(left)).await {
-                        continue;
-                    }
-                    return Err(Box::pin(self.give_up(false)).await);
-                }
-                Err(trouble) => {
-                    self.tab.settle("refused", now).await?;
-                    return Err(trouble);
+                none => {
+                    now = Box::pin(self.stuck(none.err(), left, now)).await?;
+                    continue;
                 }
             };
-            if let Err(error) = self.tab.cover(ready.dearest, now).await {
-                if self.tab.calls() == 0 {
-                    self.tab.settle("refused", now).await?;
-                    return Err(error.into());
-                }
-                return Err(Box::pin(self.give_up(false)).await);
+            if !self.tab.covers(ready.dearest) {
+                (ready, now) = Box::pin(self.cover(ready, now)).await?;
             }
-            let now = self.relay.clock().now();
-            let Some(flight) = self.admit(&ready, now) else { continue };
-            let (flight, result) = self.fly(ready, flight, self.deadline.since(now)).await;
+            let Some(flight) = self.admit(ready.candidate, ready.dearest, now) else { continue };
+            let left = self.deadline.since(now);
+            let patience = self.patience(ready.offer).filter(|patience| *patience < left);
+            let first = self.launch(flight, ready.prepared, left);
+            let (flight, result) = match patience {
+                None => (flight, first.await),
+                // Two calls racing where the policy hedges and the first is late.
+                Some(patience) => Box::pin(self.race(flight, first, patience)).await,
+            };
             match result {
-                Ok(got) => return self.commit(flight, got).await,
-                Err(lost) => self.learn(&flight, lost),
+                Ok(got) => break (flight, got),
+                Err(lost) => now = self.learn(&flight, lost),
             }
+        };
+        match got {
+            Got::Whole(whole) if !self.ask.brief().stream => self.deliver(flight, whole).await,
+            got => Box::pin(self.stream(flight, got)).await,
         }
+    }
+
+    /// Nobody can be asked now: waits for one that may be asked again, where there is one. The time when that is over.
+    async fn stuck(
+        &mut self,
+        trouble: Option<Trouble>,
+        left: Duration,
+        now: Instant,
+    ) -> Result<Instant, Trouble> {
+        if let Some(trouble) = trouble {
+            self.tab.settle("refused", now).await?;
+            return Err(trouble);
+        }
+        if self.pause(left).await { Ok(self.relay.clock().now()) } else { Err(self.give_up(false).await) }
+    }
+
+    /// Sets more aside for one that may come to more than is held. The time when that is done.
+    async fn cover(&mut self, ready: Ready, now: Instant) -> Result<(Ready, Instant), Trouble> {
+        if let Err(error) = self.tab.cover(ready.dearest, now).await {
+            if self.tab.calls() == 0 {
+                self.tab.settle("refused", now).await?;
+                return Err(error.into());
+            }
+            return Err(self.give_up(false).await);
+        }
+        Ok((ready, self.relay.clock().now()))
     }
 
     /// The next candidate that may be asked, with its call made ready. Who cannot be told what was asked is passed by.
@@ -179,15 +225,14 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// Leave to make the call at this moment. The last thing that is asked before it: making ready may have taken time,
-    /// and a breaker may have opened meanwhile.
-    fn admit(&self, ready: &Ready, now: Instant) -> Option<Flight> {
-        let candidate = &self.fleet.candidates[ready.candidate];
+    /// Leave to make the call at this moment. The last thing that is asked before it: a breaker may have opened meanwhile.
+    fn admit(&self, at: usize, dearest: Pico, now: Instant) -> Option<Flight> {
+        let candidate = &self.fleet.candidates[at];
         if !candidate.credential.state(now).admits(now) {
             return None;
         }
         let pass = candidate.with_pulse(|health| health.admit(now, &self.fleet.rules))?;
-        Some(Flight { candidate: ready.candidate, pass, sent: now, dearest: ready.dearest })
+        Some(Flight { candidate: at, pass, sent: now, dearest })
     }
 
     /// Beyond the plan: the best of the rest that was not tried yet.
@@ -210,15 +255,9 @@ impl<'a> Journey<'a> {
         true
     }
 
-    /// One call, or two racing where the policy hedges and the first is late.
-    async fn fly(&mut self, ready: Ready, flight: Flight, left: Duration) -> (Flight, Result<Got, Lost>) {
-        let first = self.launch(flight, ready.prepared, left);
-        let standing = &self.offers[ready.offer].standing;
-        let patience = if self.route.hedge { router::hedge_after(standing) } else { None };
-        match patience.filter(|p| *p < left) {
-            None => (flight, first.await),
-            Some(patience) => Box::pin(self.race(flight, first, patience)).await,
-        }
+    /// How long a call is waited for before another is made beside it; None where nobody hedges.
+    fn patience(&self, offer: usize) -> Option<Duration> {
+        if self.route.hedge { router::hedge_after(&self.offers[offer].standing) } else { None }
     }
 
     fn launch(
@@ -228,19 +267,16 @@ impl<'a> Journey<'a> {
         left: Duration,
     ) -> BoxFuture<'a, Result<Got, Lost>> {
         self.tab.takes_off(flight);
-        let (relay, fleet, ask) = (self.relay, self.fleet, self.ask);
-        Box::pin(async move {
-            let candidate = &fleet.candidates[flight.candidate];
-            attempt::fly(relay.http(), relay.clock(), ask, prepared, candidate, &fleet.bounds, left).await
-        })
+        let candidate = &self.fleet.candidates[flight.candidate];
+        attempt::fly(self.relay, self.ask, prepared, candidate, &self.fleet.bounds, left)
     }
 
-    /// What a failed call means for the ones to come.
-    fn learn(&mut self, flight: &Flight, lost: Lost) {
+    /// What a failed call means for the ones to come. When that was.
+    fn learn(&mut self, flight: &Flight, lost: Lost) -> Instant {
         let now = self.relay.clock().now();
         let candidate = &self.fleet.candidates[flight.candidate];
         tracing::info!(
-            request = %self.ask.id, candidate = %candidate.id(), fault = lost.fault.name(),
+            request = %self.tab.id, candidate = %candidate.id(), fault = lost.fault.name(),
             message = lost.fault.message(), "an upstream call failed"
         );
         self.tab.failed(flight, &lost.fault, lost.usage.map(|usage| *usage), now);
@@ -254,11 +290,11 @@ impl<'a> Journey<'a> {
             Next::Larger => self.above = self.above.max(candidate.card.context.or(Some(u32::MAX))),
             Next::Candidate => self.siblings(flight.candidate, &lost.fault),
             Next::CandidateOrSame => {
-                let offer = self.route.candidates.iter().position(|at| *at == flight.candidate);
-                self.again.extend(offer);
+                self.again.extend(self.offer_of(flight.candidate));
             }
         }
         self.faults.push(lost.fault);
+        now
     }
 
     /// After a refused credential: the same model with its other credentials, before anything else.
@@ -277,48 +313,57 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// First content is there: from here on the answer belongs to this upstream.
-    async fn commit(mut self: Box<Self>, flight: Flight, got: Got) -> Result<Answer, Trouble> {
-        let relay = self.relay;
+    /// Who serves. First content is there: from here on the answer belongs to this upstream.
+    fn served(&self, flight: &Flight, offer: usize, now: Instant) -> Served {
         let candidate = &self.fleet.candidates[flight.candidate];
-        let offer = self.route.candidates.iter().position(|at| *at == flight.candidate).unwrap_or_default();
-        let advise = self.adviser(offer);
-        let now = relay.clock().now();
-        let served = Served {
+        Served {
             provider: candidate.provider.name.clone(),
             model: candidate.door.model.clone(),
             reason: self.reason(offer),
-            decision: decision_id(self.ask.seed),
+            decision: DecisionId::of(self.ask.seed),
             attempts: u32::try_from(self.tab.calls()).unwrap_or(u32::MAX),
             upstream: now.since(self.begun),
             balance: self.tab.balance,
             cost_max: self.tab.held,
             fake: candidate.provider.fake,
-        };
-        match got {
-            Got::Whole { content, seen } if !self.ask.brief().stream => {
-                let usage = self.tab.bill(&seen, &flight);
-                self.remember(&flight, usage.tokens_in().saturating_add(usage.tokens_out()), now);
-                self.tab.served(&flight, usage, None, Some(now.since(flight.sent)), now);
-                let bill = bill(&mut self.tab, usage, flight.sent, now, advise, "served", now).await;
-                relay.books().durable(self.tab.mark).await?;
-                Ok(Answer::Whole { served, content, bill: Box::new(bill) })
-            }
-            Got::Whole { content, seen } => {
-                let begun = Box::new(told(content, seen, now));
-                Ok(Box::pin(self.stream(served, flight, begun, advise)).await?)
-            }
-            Got::Stream(begun) => Ok(Box::pin(self.stream(served, flight, begun, advise)).await?),
         }
     }
 
-    async fn stream(
-        self: Box<Self>,
-        served: Served,
+    /// Where a candidate stands among the offers.
+    fn offer_of(&self, candidate: usize) -> Option<usize> {
+        self.route.candidates.iter().position(|at| *at == candidate)
+    }
+
+    /// A whole answer. All but the waiting is done at once, so that little is kept while the books are written.
+    fn deliver(
+        mut self: Box<Self>,
         flight: Flight,
-        begun: Box<Begun>,
-        advise: Option<Adviser>,
-    ) -> Result<Answer, BooksError> {
+        whole: Box<Whole>,
+    ) -> impl Future<Output = Result<Answer, Trouble>> + Send {
+        let now = self.relay.clock().now();
+        let offer = self.offer_of(flight.candidate).unwrap_or_default();
+        let advise = self.adviser(offer, now);
+        let served = self.served(&flight, offer, now);
+        let usage = self.tab.bill(&whole.seen, &flight);
+        self.remember(&flight, usage.tokens_in().saturating_add(usage.tokens_out()), now);
+        self.tab.served(&flight, usage, None, Some(now.since(flight.sent)), now);
+        let open = Bill::open(usage, now.since(flight.sent));
+        async move {
+            let bill = bill(&mut self.tab, open, advise, "served", now).await;
+            self.relay.books().durable(self.tab.mark).await?;
+            Ok(Answer::Whole { served, content: whole.content, bill })
+        }
+    }
+
+    async fn stream(self: Box<Self>, flight: Flight, got: Got) -> Result<Answer, Trouble> {
+        let now = self.relay.clock().now();
+        let offer = self.offer_of(flight.candidate).unwrap_or_default();
+        let advise = self.adviser(offer, now);
+        let served = self.served(&flight, offer, now);
+        let begun = match got {
+            Got::Stream(begun) => begun,
+            Got::Whole(whole) => Box::new(told(whole.content, whole.seen, now)),
+        };
         let candidate = &self.fleet.candidates[flight.candidate];
         candidate.meters.first_content(begun.first.since(flight.sent));
         self.remember(&flight, u64::from(self.tab.tokens_in), begun.first);
@@ -346,15 +391,16 @@ impl<'a> Journey<'a> {
         }
     }
 
-    fn adviser(&self, offer: usize) -> Option<Adviser> {
+    fn adviser(&self, offer: usize, now: Instant) -> Option<Adviser> {
         crate::advisor::adviser(
             self.relay,
             self.fleet,
             self.ask,
-            self.route,
-            self.decision,
-            self.offers,
+            &self.route,
+            &self.decision,
+            &self.offers,
             offer,
+            now,
         )
     }
 
@@ -362,7 +408,7 @@ impl<'a> Journey<'a> {
     async fn give_up(&mut self, late: bool) -> Trouble {
         let now = self.relay.clock().now();
         if let Err(error) = self.tab.settle("failed", now).await {
-            tracing::error!(?error, request = %self.ask.id, "a request could not be settled; its hold will be swept");
+            tracing::error!(?error, request = %self.tab.id, "a request could not be settled; its hold will be swept");
         }
         let attempts = std::mem::take(&mut self.tab.attempts);
         if late {
@@ -373,7 +419,7 @@ impl<'a> Journey<'a> {
         }
         if self.faults.is_empty() {
             if self.unfit.is_empty() {
-                return nobody(self.decision, self.offers, now);
+                return nobody(&self.decision, &self.offers, now);
             }
             return Trouble::NoCandidate(std::mem::take(&mut self.unfit));
         }
@@ -430,11 +476,6 @@ fn nobody(decision: &Decision, offers: &[Offer<'_>], now: Instant) -> Trouble {
         (name, r.removed.as_ref().map_or_else(|| "is not available now".into(), Removed::to_string))
     };
     Trouble::NoCandidate(decision.ranked.iter().map(why).collect())
-}
-
-/// `X-Route-Decision`: with the request and the state of the fleet, the seed makes the same decision again.
-pub fn decision_id(seed: u64) -> String {
-    format!("{seed:016x}")
 }
 
 impl From<BooksError> for Trouble {

@@ -90,8 +90,8 @@ impl Source {
                 let result = watch.end(out);
                 queue.extend(out.drain(..).map(Piece::Bytes));
                 // Not every server ends with the mark that the client waits for.
-                if result.is_ok() && !watch.done() {
-                    queue.push_back(Piece::Bytes(Bytes::from_static(b"data: [DONE]\n\n")));
+                if let (Ok(()), false, Some(mark)) = (&result, watch.done(), watch.end_mark()) {
+                    queue.push_back(Piece::Bytes(Bytes::from_static(mark.as_bytes())));
                 }
                 result
             }
@@ -154,8 +154,13 @@ impl Translate {
     fn tell(&mut self, queue: &mut VecDeque<Piece>) {
         for event in self.events.drain(..) {
             self.seen.saw(&event);
-            // The end and the final usage are said once, when the body is over.
-            if !matches!(event, Event::Usage(_) | Event::End) {
+            // The end and the final usage are said once, when the body is over. What is counted before there is content
+            // is the input, which some protocols tell at their beginning.
+            let last = match &event {
+                Event::Usage(_) => self.seen.content,
+                event => *event == Event::End,
+            };
+            if !last {
                 queue.push_back(Piece::Event(event));
             }
         }
@@ -199,7 +204,7 @@ impl Source {
     /// finish reason.
     pub fn settled(&self) -> bool {
         match self {
-            Self::Pass { watch, .. } => watch.done() && watch.usage().is_some(),
+            Self::Pass { watch, .. } => watch.done() && watch.usage().is_some() && !watch.straggles(),
             Self::Translate(t) => {
                 t.seen.done && t.seen.usage.is_some() && t.adapter.dialect() != vocab::Dialect::Gemini
             }

@@ -289,8 +289,8 @@ impl Flow {
         if trouble.is_some() {
             self.hang_up();
         }
-        let bill =
-            bill(&mut self.tab, usage, self.flight.sent, self.last, self.advise.take(), &why, now).await;
+        let open = Bill::open(usage, self.last.since(self.flight.sent));
+        let bill = bill(&mut self.tab, open, self.advise.take(), &why, now).await;
         relay.ended(trouble.as_ref());
         // Read to its end behind the answer's back, the connection can be used again.
         if trouble.is_none() && !self.body_over {
@@ -298,8 +298,8 @@ impl Flow {
             relay.later().spawn(Box::pin(tail(body, relay.shared_clock())));
         }
         match trouble {
-            None => Piece::End(Box::new(bill)),
-            Some(trouble) => Piece::Broken(trouble, Box::new(bill)),
+            None => Piece::End(bill),
+            Some(trouble) => Piece::Broken(trouble, bill),
         }
     }
 
@@ -347,33 +347,33 @@ impl Flow {
 }
 
 /// Settles the tab and says what it came to.
-pub async fn bill(
+pub fn bill(
     tab: &mut Tab,
-    usage: Usage,
-    sent: Instant,
-    last: Instant,
+    mut bill: Box<Bill>,
     advise: Option<Adviser>,
     why: &str,
     now: Instant,
-) -> Bill {
-    let cost = match tab.settle(why, now).await {
-        Ok(cost) => cost,
-        Err(error) => {
-            tracing::error!(?error, request = %tab.id, "a request could not be settled; its hold will be swept");
-            tab.spent()
+) -> impl Future<Output = Box<Bill>> + Send {
+    bill.cost = tab.spent();
+    let settling = tab.settling(why, now);
+    async move {
+        if let Some(settling) = settling {
+            match settling.await {
+                Ok(posted) => tab.balance = posted.balance,
+                Err(error) => {
+                    tracing::error!(?error, request = %tab.id, "a request could not be settled; its hold will be swept");
+                    bill.cost = tab.spent();
+                }
+            }
         }
-    };
-    // Streams and whole answers alike pay for hedges, where there are any.
-    if tab.fleet.policies.values().any(|policy| policy.hedge) {
-        tab.relay.spent(cost);
-    }
-    Bill {
-        usage,
-        cost,
-        balance: tab.balance,
-        attempts: std::mem::take(&mut tab.attempts),
-        advice: advise.and_then(|a| a(&usage, cost, now)),
-        upstream: last.since(sent),
+        // Streams and whole answers alike pay for hedges, where there are any.
+        if tab.fleet.hedges {
+            tab.relay.spent(bill.cost);
+        }
+        bill.balance = tab.balance;
+        bill.attempts = std::mem::take(&mut tab.attempts);
+        bill.advice = advise.and_then(|advise| advise(&bill.usage, bill.cost, now));
+        bill
     }
 }
 

@@ -13,8 +13,9 @@ use crate::source::Seen;
 use billing::{Balance, Line, Op};
 use futures::future::BoxFuture;
 use router::{Outcome, Pass, Verdict};
+use smallvec::SmallVec;
 use std::sync::Arc;
-use vocab::{Bucket, Dice, Duration, Fault, Instant, Pico, Usage};
+use vocab::{Brief, Bucket, Dice, Duration, Fault, Instant, Pico, Usage};
 
 /// The outcome on the line of a request that was never heard of again.
 const ORPHAN: &str = "orphan";
@@ -47,44 +48,23 @@ pub struct Tab {
     pub balance: Balance,
     pub attempts: Vec<Attempt>,
     lines: Vec<Line>,
-    flights: Vec<Flight>,
+    /// One, or two that race.
+    flights: SmallVec<[Flight; 2]>,
     dice: Dice,
     open: bool,
 }
 
 impl Tab {
-    /// Sets the worst case aside. Nothing may be sent before this.
-    pub async fn open(
+    /// A tab on which nothing is held yet.
+    pub fn new(
         relay: Arc<Relay>,
         fleet: Arc<Fleet>,
-        ask: &crate::Ask,
-        dearest: Pico,
-        estimate: Pico,
+        id: String,
+        account: String,
+        brief: &Brief,
         dice: Dice,
-        now: Instant,
-    ) -> Result<Self, BooksError> {
-        let brief = ask.brief();
-        let op = Op::Hold {
-            id: ask.id.clone(),
-            amount: dearest,
-            estimate,
-            lease_until: now.after(lease(&fleet)),
-            tags: ask.wishes.tags.clone(),
-        };
-        let (books, account, id) = (relay.clone(), ask.account.clone(), ask.id.clone());
-        let holding = async move {
-            let posted = books.books().post(&account, op, now).await;
-            Holding { account, id, posted }
-        };
-        // Whoever leaves while the hold is being made leaves no hold behind.
-        let Holding { account, id, posted } = Persist::new(&relay, holding, Holding::undone).await;
-        let posted = posted?;
-        if !posted.fresh {
-            return Err(BooksError::Refused(billing::Refusal::Conflict { id }));
-        }
-        relay.registry().open.inc();
-        let renew_at = renewal(&fleet, now);
-        Ok(Self {
+    ) -> Self {
+        Self {
             relay,
             fleet,
             id,
@@ -92,27 +72,68 @@ impl Tab {
             tokens_in: brief.tokens_in,
             output_max: brief.max_output,
             choices: brief.n.max(1),
-            held: dearest,
-            renew_at,
-            mark: posted.mark,
-            balance: posted.balance,
-            attempts: Vec::with_capacity(1),
-            lines: Vec::with_capacity(1),
-            flights: Vec::with_capacity(1),
+            held: Pico::ZERO,
+            renew_at: Instant::ZERO,
+            mark: Mark::default(),
+            balance: Balance::default(),
+            attempts: Vec::new(),
+            lines: Vec::new(),
+            flights: SmallVec::new(),
             dice,
-            open: true,
-        })
+            open: false,
+        }
+    }
+
+    /// Sets the worst case aside. Nothing may be sent before this.
+    pub async fn open(
+        &mut self,
+        dearest: Pico,
+        estimate: Pico,
+        tags: &str,
+        now: Instant,
+    ) -> Result<(), BooksError> {
+        let Holding { account, id, posted } = self.holding(dearest, estimate, tags, now).await;
+        (self.account, self.id) = (account, id);
+        let posted = posted?;
+        if !posted.fresh {
+            return Err(BooksError::Refused(billing::Refusal::Conflict { id: self.id.clone() }));
+        }
+        self.relay.registry().open.inc();
+        self.open = true;
+        self.held = dearest;
+        self.renew_at = renewal(&self.fleet, now);
+        self.mark = posted.mark;
+        self.balance = posted.balance;
+        Ok(())
+    }
+
+    /// The hold on its way. Whoever leaves while it is being made leaves no hold behind.
+    fn holding(&mut self, amount: Pico, estimate: Pico, tags: &str, now: Instant) -> Persist<Holding> {
+        let (account, id) = (std::mem::take(&mut self.account), std::mem::take(&mut self.id));
+        let lease_until = now.after(lease(&self.fleet));
+        let op = Op::Hold { id: id.clone(), amount, estimate, lease_until, tags: tags.to_owned() };
+        let relay = self.relay.clone();
+        let holding = async move {
+            let posted = relay.books().post(&account, op, now).await;
+            Holding { account, id, posted }
+        };
+        Persist::new(&self.relay, holding, Holding::undone)
+    }
+
+    /// Whether what was spent, what is under way and `dearest` more are held.
+    pub fn covers(&self, dearest: Pico) -> bool {
+        self.needed(dearest) <= self.held
+    }
+
+    fn needed(&self, dearest: Pico) -> Pico {
+        let flying: Pico = self.flights.iter().map(|f| f.dearest).sum();
+        self.spent().plus(flying).plus(dearest)
     }
 
     /// Makes sure that what was spent, what is under way and `dearest` more are covered. A lease begins anew.
     pub async fn cover(&mut self, dearest: Pico, now: Instant) -> Result<(), BooksError> {
-        let flying: Pico = self.flights.iter().map(|f| f.dearest).sum();
-        let needed = self.spent().plus(flying).plus(dearest);
-        if needed <= self.held {
-            return Ok(());
-        }
-        let more = needed.minus(self.held);
-        self.extend(more, now).await
+        let more = self.needed(dearest).minus(self.held);
+        if more > Pico::ZERO { self.extend(more, now).await } else { Ok(()) }
     }
 
     pub async fn extend(&mut self, more: Pico, now: Instant) -> Result<(), BooksError> {
@@ -183,9 +204,10 @@ impl Tab {
         now: Instant,
     ) {
         self.flights.retain(|f| f.candidate != flight.candidate || f.sent != flight.sent);
-        let fleet = self.fleet.clone();
+        let Self { fleet, dice, .. } = self;
         let candidate = &fleet.candidates[flight.candidate];
-        candidate.with_pulse(|health| health.record(flight.pass, outcome, now, &fleet.rules, &mut self.dice));
+        candidate.with_pulse(|health| health.record(flight.pass, outcome, now, &fleet.rules, dice));
+        let candidate = &self.fleet.candidates[flight.candidate];
         candidate.meters.call_ended(name);
         let amount = self.price(candidate, &mut usage, now);
         candidate.meters.used(&usage, amount);
@@ -212,8 +234,8 @@ impl Tab {
     pub fn price(&self, candidate: &Candidate, usage: &mut Usage, now: Instant) -> Pico {
         let Some(price) = candidate.card.price.as_deref() else { return Pico::ZERO };
         for _ in 0..Bucket::COUNT {
-            match billing::charge(price, usage, now) {
-                Ok(charge) => return charge.total,
+            match billing::cost(price, usage, now) {
+                Ok(cost) => return cost,
                 Err(unpriced) => {
                     tracing::warn!(
                         model = %candidate.id(), bucket = unpriced.bucket.name(), request = %self.id,
@@ -243,18 +265,23 @@ impl Tab {
 
     /// Charges the lines and gives the rest back. Once.
     pub async fn settle(&mut self, why: &str, now: Instant) -> Result<Pico, BooksError> {
+        let cost = self.spent();
+        if let Some(settling) = self.settling(why, now) {
+            self.balance = settling.await?.balance;
+        }
+        Ok(cost)
+    }
+
+    /// The settlement on its way; None where there is nothing to settle any more.
+    pub fn settling(&mut self, why: &str, now: Instant) -> Option<Persist<Result<Posted, BooksError>>> {
         if !self.open {
-            return Ok(self.spent());
+            return None;
         }
         self.close();
-        let cost = self.spent();
         let op = self.closing(why);
         let (relay, account) = (self.relay.clone(), std::mem::take(&mut self.account));
         let settling = async move { relay.books().post(&account, op, now).await };
-        let posted =
-            Persist::new(&self.relay, settling, |_, posted| Box::pin(async move { settled(posted) })).await?;
-        self.balance = posted.balance;
-        Ok(cost)
+        Some(Persist::new(&self.relay, settling, |_, posted| Box::pin(async move { settled(posted) })))
     }
 
     fn close(&mut self) {

@@ -132,7 +132,8 @@ pub fn plan(wish: &Wish, offers: &[Offer], now: Instant, dice: &mut Dice) -> Dec
             .then(a.index.cmp(&b.index))
     });
 
-    let ranked: Vec<Ranked> = order.iter().map(|place| rows[place.index]).collect();
+    let sorted = order.iter().enumerate().all(|(place, row)| place == row.index);
+    let ranked = if sorted { rows } else { order.iter().map(|place| rows[place.index]).collect() };
     let fit = ranked.iter().take_while(|r| r.removed.is_none()).count();
     let plan = spread(&ranked[..fit], offers, wish.candidates_max.clamp(1, PLAN_MAX));
     let equal = order.iter().take(fit).take_while(|place| place.key == order[0].key).count();

@@ -5,9 +5,11 @@ use crate::net::{Frame, Reply};
 use crate::process::Weir;
 use serde_json::{Value, json};
 
-const MODELS: [&str; 10] = [
+pub const MODELS: [&str; 12] = [
     "lab-openai/gpt-lab-mini",
     "lab-openai/gpt-lab-think",
+    "lab-responses/gpt-lab-items",
+    "lab-responses/gpt-lab-ponder",
     "lab-groq/openai/gpt-oss-lab",
     "lab-llamacpp/gemma-lab",
     "lab-ollama/qwen-lab:8b",

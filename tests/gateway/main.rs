@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 #![allow(clippy::print_stderr, reason = "what was measured is said")]
 
+mod anthropic;
 mod bad_framing;
 mod bad_input;
 mod books;
@@ -15,9 +16,11 @@ mod crash;
 mod dialects;
 mod error_table;
 mod failover;
+mod gemini;
 mod net;
 mod process;
 mod reload;
+mod responses;
 mod sdk;
 mod streams;
 mod surface;

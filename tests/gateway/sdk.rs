@@ -18,16 +18,16 @@ const SDK: &str = "openai==3.52.0";
 /// The first installation takes its time.
 const INSTALL: Duration = Duration::from_secs(400);
 
-fn script(name: &str) -> PathBuf {
+pub fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway/sdk").join(name)
 }
 
-fn cache(name: &str) -> PathBuf {
+pub fn cache(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 /// Whether these tests are left out on purpose; said loudly, because a test that did not run proves nothing.
-fn offline(test: &str) -> bool {
+pub fn offline(test: &str) -> bool {
     let offline = std::env::var("WEIR_TEST_OFFLINE").is_ok_and(|v| v == "1");
     if offline {
         eprintln!("\n*** WEIR_TEST_OFFLINE=1: {test} WAS NOT RUN ***\n");
@@ -35,8 +35,13 @@ fn offline(test: &str) -> bool {
     offline
 }
 
-/// A Python that has the SDK. One installs it, others wait.
+/// A Python that has the SDK.
 fn python() -> PathBuf {
+    python_with(SDK)
+}
+
+/// A Python that has this package. One installs it, others wait.
+pub fn python_with(package: &str) -> PathBuf {
     let venv = cache("sdk-venv");
     std::fs::create_dir_all(&venv).unwrap();
     let lock = std::fs::File::create(cache("sdk-venv.lock")).unwrap();
@@ -47,10 +52,10 @@ fn python() -> PathBuf {
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         out.status.success().then_some(()).ok_or(said)
     };
-    let done = venv.join(format!("{SDK}.done"));
+    let done = venv.join(format!("{package}.done"));
     if !done.exists() {
         let installed = run(Command::new("python3").args(["-m", "venv"]).arg(&venv))
-            .and_then(|()| run(Command::new(&python).args(["-m", "pip", "install", "-q", SDK])));
+            .and_then(|()| run(Command::new(&python).args(["-m", "pip", "install", "-q", package])));
         if let Err(why) = installed {
             panic!(
                 "the official SDK cannot be installed from PyPI; WEIR_TEST_OFFLINE=1 leaves these tests out:\n{why}"
@@ -68,6 +73,11 @@ fn runs(name: &str, arguments: &[String]) -> String {
     let (said, wrong) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(out.status.success(), "{name}: {}\n{said}\n{wrong}", out.status);
     said.into_owned()
+}
+
+/// The address that Google's SDKs are given: they know the rest of the path themselves.
+pub fn base_of(address: SocketAddr) -> String {
+    format!("http://{address}")
 }
 
 fn base(address: SocketAddr) -> String {
@@ -107,7 +117,7 @@ fn the_official_sdk_is_told_that_its_key_is_bad() {
 }
 
 /// A llama.cpp that is ready to answer.
-fn llama() -> (Process, SocketAddr) {
+pub fn llama() -> (Process, SocketAddr) {
     let lock = std::fs::File::create(cache("local-llm.lock")).unwrap();
     lock.lock().unwrap();
     for how in ["", "portable"] {
@@ -138,7 +148,7 @@ fn llama() -> (Process, SocketAddr) {
 }
 
 /// A weir with llama.cpp as its first choice and two of the lab's providers behind it.
-fn in_front_of(llama: SocketAddr, lab: &Lab) -> Weir {
+pub fn in_front_of(llama: SocketAddr, lab: &Lab) -> Weir {
     let names = [("llama", "0.95"), ("alpha", "0.6"), ("beta", "0.4")];
     let prices = crate::world::catalogue(&names).replace("llama-chat", "gemma-3-270m");
     let setup = Setup::new();

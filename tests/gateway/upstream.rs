@@ -11,9 +11,10 @@ pub struct Upstream {
     calls: Arc<AtomicUsize>,
 }
 
-/// One call: its number from 1, its body, and the socket to answer on.
+/// One call: its number from 1, its first line and headers, its body, and the socket to answer on.
 pub struct Call<'a> {
     pub number: usize,
+    pub head: &'a str,
     pub body: &'a str,
     pub stream: &'a mut TcpStream,
 }
@@ -49,12 +50,14 @@ fn while_open(stream: TcpStream, answer: &dyn Fn(Call<'_>) -> bool, calls: &Atom
             return None;
         }
         let mut length = 0;
+        let mut head = first;
         loop {
             let mut line = String::new();
             reader.read_line(&mut line).ok()?;
             if line.trim().is_empty() {
                 break;
             }
+            head.push_str(&line);
             if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = n.trim().parse().ok()?;
             }
@@ -63,7 +66,7 @@ fn while_open(stream: TcpStream, answer: &dyn Fn(Call<'_>) -> bool, calls: &Atom
         reader.read_exact(&mut body).ok()?;
         let body = String::from_utf8_lossy(&body).into_owned();
         let number = calls.fetch_add(1, Ordering::SeqCst) + 1;
-        if !answer(Call { number, body: &body, stream: &mut stream }) {
+        if !answer(Call { number, head: &head, body: &body, stream: &mut stream }) {
             return None;
         }
     }

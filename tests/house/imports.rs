@@ -1,6 +1,7 @@
-//! Which crate may import which: `vocab ← {router, providers, policy, billing} ← relay ← front ← {weir, edge}`.
+//! Which crate may import which: `vocab ← {router, providers, policy, billing} ← relay ← front ← {weir, edge}`, and
+//! `json ← {providers, front}`.
 //!
-//! The four siblings meet in `relay` and only there. `lab` implements the ports and speaks wire formats; it does not
+//! The four siblings meet in `relay` and only there. What reads JSON as it passes by shares one walk along it. `lab` implements the ports and speaks wire formats; it does not
 //! know the adapters that it is there to test. What needs sockets, threads or a runtime stays in the shell.
 
 use crate::{CRATES, EDGE, SHELLS, home, none, read, root, shown, source};
@@ -10,15 +11,16 @@ use toml::{Table, Value};
 /// What each crate may depend on of ours.
 fn allowed(name: &str) -> &'static [&'static str] {
     match name {
-        "router" | "providers" | "policy" | "billing" => &["vocab"],
+        "router" | "policy" | "billing" => &["vocab"],
+        "providers" => &["json", "vocab"],
         "relay" => &["vocab", "router", "providers", "policy", "billing"],
         // Not router and not providers: the front door does not know how a choice is made or how a provider talks.
-        "front" => &["vocab", "policy", "billing", "relay"],
+        "front" => &["json", "vocab", "policy", "billing", "relay"],
         // Not providers: a fake that shared code with the adapter could only agree with it.
         "lab" => &["vocab", "billing", "relay"],
         "weir" => &["vocab", "router", "providers", "policy", "billing", "relay", "front", "lab"],
         "edge" => &["vocab", "router", "providers", "policy", "billing", "relay", "front"],
-        // vocab names things and imports nothing of ours.
+        // vocab names things, json walks along texts, and neither imports anything of ours.
         _ => &[],
     }
 }
@@ -34,12 +36,13 @@ fn allowed_in_tests(name: &str) -> &'static [&'static str] {
 }
 
 /// What a pure crate may use of others: all of them compute and do nothing else.
-const PURE_MAY_USE: [&str; 11] = [
+const PURE_MAY_USE: [&str; 12] = [
     "base64",
     "bitflags",
     "bytes",
     "hmac",
     "http",
+    "itoa",
     "memchr",
     "serde",
     "serde_json",
@@ -47,7 +50,7 @@ const PURE_MAY_USE: [&str; 11] = [
     "simdutf8",
     "subtle",
 ];
-const PURE: [&str; 5] = crate::purity::PURE;
+const PURE: [&str; 6] = crate::purity::PURE;
 
 /// A platform's own: only a shell knows them. `lab` may, behind its feature `serve`.
 const PLATFORM: [&str; 12] = [
@@ -120,8 +123,10 @@ fn complaints_of_manifest(name: &str, manifest: &Table) -> Vec<String> {
 
 fn complaints_of_code(name: &str, place: &str, code: &str, in_tests: bool) -> Vec<String> {
     let own: BTreeSet<&str> = CRATES.into_iter().filter(|c| *c != name && *c != "weir").collect();
-    let found = source::paths(code).into_iter().filter(|n| n.path.len() > 1);
+    let all = source::paths(code);
+    let found = all.iter().filter(|n| n.path.len() > 1);
     found
+        .filter(|named| !is_own_module(&all, &named.path[0]))
         .filter_map(|named| {
             let first = named.path[0].as_str();
             let may = allowed(name).contains(&first) || in_tests && allowed_in_tests(name).contains(&first);
@@ -134,6 +139,16 @@ fn complaints_of_code(name: &str, place: &str, code: &str, in_tests: bool) -> Ve
             })
         })
         .collect()
+}
+
+/// Whether a file means a module of its own crate by a name that a crate of ours has too: it declares it, or imports it
+/// from where only modules are.
+fn is_own_module(code: &[source::Named], name: &str) -> bool {
+    let declared = code.windows(2).any(|two| two[0].path == ["mod"] && two[1].path == [name]);
+    let imported = code.iter().map(|named| named.path.as_slice()).any(|path| {
+        matches!(path, [first, .., last] if matches!(first.as_str(), "crate" | "self" | "super") && last == name)
+    });
+    declared || imported
 }
 
 fn manifest(text: &str) -> Table {
@@ -197,6 +212,9 @@ fn a_wrong_arrow_is_found() {
         ("router", "[dependencies]\nbilling = { path = \"../billing\" }"),
         ("router", "[dependencies]\nmoney = { package = \"billing\", path = \"../billing\" }"),
         ("vocab", "[dev-dependencies]\nrouter = \"1\""),
+        ("json", "[dependencies]\nvocab.workspace = true"),
+        ("json", "[dependencies]\ntracing = \"1\""),
+        ("relay", "[dependencies]\njson.workspace = true"),
         ("front", "[dependencies]\nrouter.workspace = true"),
         ("relay", "[target.'cfg(unix)'.dependencies]\nlab = \"1\""),
         ("lab", "[dependencies]\nproviders.workspace = true"),
@@ -227,6 +245,8 @@ fn a_wrong_use_is_found() {
         ("front", "use {relay::Ask, router::plan};"),
         ("policy", "fn f() -> providers::Sse { g() }"),
         ("lab", "use providers::openai;"),
+        ("lab", "use super::jsons; use serde_json::json; fn f() { json::Walk::along(x) }"),
+        ("json", "use vocab::Chat;"),
     ] {
         assert_eq!(complaints_of_code(name, "x.rs", code, false).len(), 1, "{code}");
     }
@@ -234,6 +254,9 @@ fn a_wrong_use_is_found() {
         ("router", "use vocab::Dice; use crate::plan; let router = 1; let lab = x.lab;"),
         ("relay", "use billing::Op; use crate::relay::Relay;"),
         ("lab", "use crate::lab::Lab; use relay::ports::Http;"),
+        ("lab", "use super::{Page, json}; fn f() { json::object(x) }"),
+        ("lab", "mod json; fn f(map: &json::Object) {}"),
+        ("front", "use json::Walk;"),
     ] {
         none(&complaints_of_code(name, "x.rs", code, false));
     }

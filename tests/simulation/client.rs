@@ -85,7 +85,7 @@ pub fn body(errand: &Errand, scenario: &Scenario) -> Value {
 pub fn ask(errand: &Errand, body: &Value, now: Instant, seed: u64) -> Ask {
     let raw = survey(body.to_string().into()).unwrap_or_else(|bad| panic!("{bad}: {body}"));
     let words = if errand.raw {
-        Words::Raw { raw, parse }
+        Words::Raw { dialect: vocab::Dialect::OpenaiChat, raw, parse }
     } else {
         let chat = Box::new(parse(&raw).unwrap());
         Words::Chat { chat, brief: raw.brief }

@@ -7,7 +7,7 @@ use lab::world::{MemoryBooks, Net, TaskId, World};
 use lab::{Flavour, Lab, Provider, Scenario};
 use providers::catalogue::Catalogue;
 use relay::Relay;
-use relay::config::{Config, ProviderConfig, ProviderKind};
+use relay::config::{Api, Config, ProviderConfig, ProviderKind};
 use relay::fleet::Fleet;
 use relay::metrics::Registry;
 use relay::ports::{Books as _, Later};
@@ -55,6 +55,11 @@ impl Pieces {
         for provider in &scenario.providers {
             let entry = ProviderConfig {
                 kind: kind(provider),
+                api: if provider.dialect == Dialect::OpenaiResponses {
+                    Api::Responses
+                } else {
+                    Api::default()
+                },
                 base_url: lab.base_url(&provider.name, "http://lab.test").unwrap(),
                 keys: provider.keys.clone(),
                 models: provider.models.iter().map(|m| m.name.clone()).collect(),
@@ -85,7 +90,7 @@ impl Pieces {
 
 const fn kind(provider: &Provider) -> ProviderKind {
     match (provider.dialect, provider.flavour) {
-        (Dialect::OpenaiChat, Flavour::Openai) => ProviderKind::Openai,
+        (Dialect::OpenaiChat, Flavour::Openai) | (Dialect::OpenaiResponses, _) => ProviderKind::Openai,
         (Dialect::OpenaiChat, Flavour::Groq) => ProviderKind::Groq,
         (Dialect::OpenaiChat, Flavour::Llamacpp) => ProviderKind::Llamacpp,
         (Dialect::OpenaiChat, Flavour::Ollama) => ProviderKind::Ollama,

@@ -2,6 +2,7 @@
 
 use crate::{Caps, Effort};
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use std::ops::Range;
 
 /// What the router needs to know of a request.
@@ -35,9 +36,12 @@ pub struct Spans {
     pub max_completion_tokens: Option<Span>,
     /// Just after the opening brace: where a field can be put in.
     pub start: usize,
+    /// Gemini only: seals on what the model thought that are not Gemini's own, and empty spans where a call of the
+    /// current turn should have one and has none.
+    pub seals: Vec<Span>,
 }
 
-/// A chat request in OpenAI's words, looked through once but not taken apart. It is valid JSON with the fields of
+/// A chat request in its client's own words, looked through once but not taken apart. It is valid JSON with the fields of
 /// the right types and none of them twice: what weir read is what an upstream will read.
 #[derive(Clone, Debug)]
 pub struct RawChat {
@@ -46,4 +50,6 @@ pub struct RawChat {
     /// Some message has a null field, a name, or another thing that stricter servers refuse.
     pub untidy: bool,
     pub brief: Brief,
+    /// Headers of the client's that are part of its dialect: they go along with the body to who speaks the same.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }

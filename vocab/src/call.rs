@@ -83,7 +83,16 @@ pub struct Door {
     pub headers: HeaderMap,
     /// The name the provider knows the model by.
     pub model: crate::Name,
+    /// The same as a JSON string, to be put into bodies.
+    pub model_json: Bytes,
     pub card: Arc<Card>,
+}
+
+impl Door {
+    pub fn new(uri: Uri, uri_stream: Uri, headers: HeaderMap, model: &str, card: Arc<Card>) -> Self {
+        let model_json = serde_json::Value::from(model).to_string().into();
+        Self { uri, uri_stream, headers, model: model.into(), model_json, card }
+    }
 }
 
 impl fmt::Debug for Door {

@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub enum Dialect {
     /// OpenAI chat completions, which Groq and every local server speak with an accent.
     OpenaiChat,
+    /// OpenAI's Responses API.
+    OpenaiResponses,
     Gemini,
     Anthropic,
     /// Cloudflare's `ai/run` envelope, either family of text models inside.
@@ -57,10 +59,18 @@ bitflags! {
         const SERIAL_TOOLS = 1 << 24;
         /// Fields only OpenAI's own servers know: prediction, audio, store, verbosity, moderation.
         const OPENAI_ONLY = 1 << 25;
+        /// What only the Messages API has words for: server tools, containers, files by id, sampling from the top k.
+        const ANTHROPIC_ONLY = 1 << 26;
+        /// Fields only Gemini knows: its own tools, safety settings that block, caches, files by its own addresses. No
+        /// model of the catalogue has it: it is the wire format's.
+        const GEMINI_ONLY = 1 << 27;
     }
 }
 
 impl Caps {
+    /// What a wire format has words for and the others have not, whatever the model: no card has to claim it.
+    pub const OF_DIALECTS: Self = Self::ANTHROPIC_ONLY.union(Self::GEMINI_ONLY);
+
     /// Names in lower case, as the catalogue, the configuration and error messages write them.
     pub fn names(self) -> impl Iterator<Item = String> {
         self.iter_names().map(|(name, _)| name.to_ascii_lowercase())

@@ -30,6 +30,15 @@ impl Pico {
         self.0 as f64 / 1e12
     }
 
+    /// Whole nanodollars, for counters; nothing where that is negative or does not fit.
+    pub fn nanos(self) -> u64 {
+        // Division of 128 bits is slow, and nearly every amount fits into 64.
+        match u64::try_from(self.0) {
+            Ok(small) => small / 1_000,
+            Err(_) => u64::try_from(self.0 / Self::PER_NANO).unwrap_or(0),
+        }
+    }
+
     /// Half up to whole nanodollars, still in picodollars.
     pub const fn round_to_nano(self) -> Self {
         Self((self.0 + Self::PER_NANO / 2).div_euclid(Self::PER_NANO) * Self::PER_NANO)
@@ -91,7 +100,11 @@ impl Decimal {
 
     pub fn as_str(&self) -> &str {
         // Only ASCII is ever written.
-        self.digits.get(self.from..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        self.digits.get(self.from..).unwrap_or_default()
     }
 
     /// Puts a byte before what is there. More than there is room for is left out.
@@ -105,10 +118,12 @@ impl Decimal {
 
     /// Exactly `width` digits of a number, with zeros before it.
     pub fn places(&mut self, mut number: u64, width: usize) {
-        for _ in 0..width {
-            self.push(b'0' + (number % 10) as u8);
+        let from = self.from.saturating_sub(width);
+        for place in self.digits.get_mut(from..self.from).unwrap_or_default().iter_mut().rev() {
+            *place = b'0' + (number % 10) as u8;
             number /= 10;
         }
+        self.from = from;
     }
 
     /// A whole number.

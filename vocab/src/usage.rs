@@ -124,7 +124,13 @@ impl Usage {
 
     /// The buckets that are not zero.
     pub fn counted(&self) -> impl Iterator<Item = (Bucket, u64)> + '_ {
-        Bucket::ALL.into_iter().map(|b| (b, self.get(b))).filter(|(_, n)| *n > 0)
+        // Nearly all of them are zero: a bit for each that is not, and then from bit to bit.
+        let mut left = self.counts.iter().rev().fold(0u32, |bits, count| bits << 1 | u32::from(*count > 0));
+        std::iter::from_fn(move || {
+            let bucket = *Bucket::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some((bucket, self.get(bucket)))
+        })
     }
 
     /// Every input token, whatever its price: what price tiers are chosen by, and `prompt_tokens` for clients.
@@ -219,6 +225,15 @@ mod tests {
         assert!(serde_json::from_str::<Usage>(r#"{"input":-1}"#).is_err());
         assert_eq!(usage.tokens_in(), 12);
         assert_eq!(usage.tokens_out(), 3);
+    }
+
+    #[test]
+    fn what_was_counted_is_told_in_order() {
+        let all = Bucket::ALL.into_iter().fold(Usage::default(), |usage, b| usage.with(b, b as u64 + 1));
+        assert!(all.counted().eq(Bucket::ALL.into_iter().map(|b| (b, b as u64 + 1))));
+        assert_eq!(Usage::default().counted().next(), None);
+        let ends = Usage::default().with(Bucket::Input, u64::MAX).with(Bucket::Requests, 1);
+        assert!(ends.counted().eq([(Bucket::Input, u64::MAX), (Bucket::Requests, 1)]));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use relay::{Answer, Ask, Content, Served, Trouble, Words};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use vocab::{Brief, Caps, Chat, Duration, Message, Role};
+use vocab::{Brief, Caps, Chat, Dialect, Duration, Message, Role};
 
 /// What the self-test asks.
 const TEST_PROMPT: &str = "Reply with the single word: OK";
@@ -33,7 +33,7 @@ impl Front {
         let raw = openai::survey(body)?;
         let include_usage = raw.brief.include_usage;
         let trailer = asked.trailer;
-        let ask = call.ask(Words::Raw { raw, parse: openai::parse }, asked);
+        let ask = call.ask(Words::Raw { dialect: Dialect::OpenaiChat, raw, parse: openai::parse }, asked);
         // Put aside, because every future around it is moved with all that it holds.
         let answer = Box::pin(self.relay.serve(ask)).await.map_err(|t| troubled(call.id, &t))?;
         let money = credits(call.settings);
@@ -93,6 +93,21 @@ impl Front {
         self.tell_si(call, call.ask(words, asked), response).await
     }
 
+    /// How many tokens a request has: counted by a provider, or estimated and marked. Costs nothing, is in no book.
+    pub(super) async fn count(
+        &self,
+        call: &Call<'_>,
+        ask: Ask,
+        told: fn(u64) -> Vec<u8>,
+        response: &mut Response,
+    ) -> Result<Duration, Refusal> {
+        let begun = self.relay.clock().now();
+        let counted = Box::pin(self.relay.count(&ask)).await.map_err(|t| troubled(call.id, &t))?;
+        heads::counted(&mut response.fields, &counted);
+        response.body = told(counted.tokens).into();
+        Ok(self.relay.clock().now().since(begun))
+    }
+
     pub(super) fn explain(&self, call: &Call<'_>, body: Bytes) -> Result<Value, Refusal> {
         let ask = explained(call, body)?;
         self.relay.explain(&ask).map_err(|t| Refusal::from(&t))
@@ -121,7 +136,7 @@ impl Front {
 }
 
 impl Call<'_> {
-    fn ask(&self, words: Words, asked: Asked) -> Ask {
+    pub(super) fn ask(&self, words: Words, asked: Asked) -> Ask {
         Ask {
             id: self.id.to_owned(),
             account: self.caller.account.clone(),
@@ -133,7 +148,7 @@ impl Call<'_> {
     }
 
     /// Answers with a stream; how long providers were waited for until it began.
-    fn stream(
+    pub(super) fn stream(
         &self,
         speech: Speech,
         tongue: Tongue,
@@ -142,7 +157,7 @@ impl Call<'_> {
         response: &mut Response,
     ) -> Duration {
         let trailers = heads::takes_trailers(&self.head.headers);
-        heads::stream(&mut response.fields, &served, &money, trailers);
+        heads::stream(&mut response.fields, tongue.kind(), &served, &money, trailers);
         let upstream = served.upstream;
         let speaking = Speaking::new(speech, tongue, self.id.to_owned(), served, money, trailers);
         response.body = Body::Stream(Box::new(speaking));
@@ -158,7 +173,7 @@ fn label(call: &Call<'_>, served: &Served) -> Label {
     }
 }
 
-fn troubled(id: &str, trouble: &Trouble) -> Refusal {
+pub(super) fn troubled(id: &str, trouble: &Trouble) -> Refusal {
     if let Trouble::BooksDown(why) = trouble {
         tracing::warn!(request = %id, %why, "the ledger cannot be written");
     }
@@ -185,7 +200,7 @@ fn explained(call: &Call<'_>, body: Bytes) -> Result<Ask, Refusal> {
     let asked = wishes::of_headers(&call.head.headers)?;
     if is_openai(&body) {
         let raw = openai::survey(body)?;
-        return Ok(call.ask(Words::Raw { raw, parse: openai::parse }, asked));
+        return Ok(call.ask(Words::Raw { dialect: Dialect::OpenaiChat, raw, parse: openai::parse }, asked));
     }
     let SiAsk { chat, brief, wishes } = si::read(&body, call.settings, asked.wishes)?;
     Ok(call

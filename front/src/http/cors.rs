@@ -6,9 +6,10 @@ use http::header::ORIGIN;
 use policy::Cors;
 
 /// What a page may send besides what browsers always allow.
-const ALLOWED: &str = "authorization, content-type, x-api-key, x-goog-api-key, x-request-id, \
+const ALLOWED: &str = "authorization, content-type, x-api-key, x-goog-api-key, x-goog-api-client, x-server-timeout, x-request-id, \
      x-weir-policy, x-weir-max-cost-usd, x-weir-max-latency-ms, x-weir-min-quality, x-weir-providers, \
      x-weir-session, x-weir-tags, x-weir-seed, x-weir-trailer, openai-organization, openai-project, \
+     anthropic-version, anthropic-beta, anthropic-dangerous-direct-browser-access, \
      x-stainless-arch, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-retry-count, \
      x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout, x-stainless-helper-method";
 
@@ -16,7 +17,7 @@ const ALLOWED: &str = "authorization, content-type, x-api-key, x-goog-api-key, x
 pub(super) const EXPOSED: &str = "x-request-id, x-provider, x-model, x-tokens-in, x-tokens-out, x-credits-used, \
      x-credits-balance, x-cost-usd, x-cost-max-usd, x-route-reason, x-route-decision, x-route-attempts, x-advisor-model, \
      x-advisor-savings-usd, x-advisor-savings-pct, x-advisor-quality-delta, x-advisor-latency-delta-ms, \
-     x-advisor-confidence, x-advisor-reason, retry-after, server-timing, x-should-retry";
+     x-advisor-confidence, x-advisor-reason, retry-after, server-timing, x-should-retry, x-weir-estimated, request-id";
 
 /// Puts the page's permission on an answer, where it has one.
 pub fn permit(cors: &Cors, asked: &HeaderMap, answer: &mut Fields) -> bool {

@@ -6,7 +6,7 @@ use crate::report;
 use billing::Credits;
 use http::HeaderMap;
 use http::header::TE;
-use relay::{Advice, Bill, Served};
+use relay::{Advice, Bill, Counted, Served};
 use std::fmt::Write as _;
 use vocab::Duration;
 
@@ -18,12 +18,22 @@ const TRAILER: &str = "trailer: x-tokens-in, x-tokens-out, x-cost-usd, x-credits
 const JSON: &str = "content-type: application/json\r\n";
 /// With a word to reverse proxies, which hold streams back otherwise.
 const EVENTS: &str = "content-type: text/event-stream; charset=utf-8\r\nx-accel-buffering: no\r\n";
+const GROWING: &str = "content-type: application/json; charset=utf-8\r\nx-accel-buffering: no\r\n";
 const COMMON: &str = "cache-control: no-store\r\nx-content-type-options: nosniff\r\nx-frame-options: DENY\r\n\
      referrer-policy: no-referrer\r\n";
 const TLS: &str = "strict-transport-security: max-age=31536000; includeSubDomains\r\n";
 const PAGE: &str = "content-type: text/html; charset=utf-8\r\ncontent-security-policy: default-src 'none'; \
      style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
 const OPENMETRICS: &str = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+
+/// What a stream is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Server-sent events.
+    Events,
+    /// The items of one array.
+    Array,
+}
 
 /// On every answer.
 pub fn common(out: &mut Fields, request_id: &str, behind_tls: bool) {
@@ -32,6 +42,11 @@ pub fn common(out: &mut Fields, request_id: &str, behind_tls: bool) {
     if behind_tls {
         out.always(TLS);
     }
+}
+
+/// The id again, by the name that Anthropic's SDKs look for.
+pub fn anthropic(out: &mut Fields, request_id: &str) {
+    out.text("request-id", request_id);
 }
 
 pub fn json(out: &mut Fields) {
@@ -62,8 +77,11 @@ pub fn takes_trailers(asked: &HeaderMap) -> bool {
 }
 
 /// Of a stream: what is known when it begins. The rest is in its final event, and in its trailers.
-pub fn stream(out: &mut Fields, who: &Served, credits: &Credits, trailers: bool) {
-    out.always(EVENTS);
+pub fn stream(out: &mut Fields, kind: Kind, who: &Served, credits: &Credits, trailers: bool) {
+    out.always(match kind {
+        Kind::Events => EVENTS,
+        Kind::Array => GROWING,
+    });
     if trailers {
         out.always(TRAILER);
     }
@@ -78,6 +96,18 @@ pub fn whole(out: &mut Fields, who: &Served, sum: &Bill, credits: &Credits) {
     out.always(JSON);
     served(out, who);
     bill(out, who, sum, credits);
+}
+
+/// Of a count of tokens: by whom, or that it is estimated.
+pub fn counted(out: &mut Fields, counted: &Counted) {
+    out.always(JSON);
+    match &counted.by {
+        Some((provider, model)) => {
+            out.text("x-provider", provider);
+            out.text("x-model", model);
+        }
+        None => out.always("x-weir-estimated: true\r\n"),
+    }
 }
 
 /// After a stream: what it came to, and the code of what cut it, where it was.

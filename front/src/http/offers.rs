@@ -2,6 +2,9 @@
 
 use super::query::percent_decoded;
 use super::serve::{Call, Front};
+use super::{generate, messages};
+use crate::anthropic;
+use crate::gemini;
 use crate::nearest::nearest;
 use crate::openai;
 use crate::refusal::Refusal;
@@ -14,10 +17,30 @@ use serde_json::{Value, json};
 const PROBES_MAX: usize = 16;
 
 impl Front {
+    /// As the client's own provider would list them.
+    pub(super) fn models(&self, call: &Call<'_>) -> Value {
+        let (models, policies) = (self.relay.models(), self.relay.policies());
+        let list = if generate::speaks(call.head) {
+            gemini::models
+        } else if messages::speaks(&call.head.headers) {
+            anthropic::models
+        } else {
+            openai::models
+        };
+        list(&models, &policies)
+    }
+
     pub(super) fn model(&self, call: &Call<'_>) -> Result<Value, Refusal> {
         let id = percent_decoded(call.rest);
         let (models, policies) = (self.relay.models(), self.relay.policies());
-        openai::model(&id, &models, &policies).ok_or_else(|| {
+        let one = if generate::speaks(call.head) {
+            gemini::model
+        } else if messages::speaks(&call.head.headers) {
+            anthropic::model
+        } else {
+            openai::model
+        };
+        one(&id, &models, &policies).ok_or_else(|| {
             let names: Vec<&str> = models.iter().map(|m| m.id.as_str()).collect();
             let nearest = nearest(&id, &names).map(str::to_owned).into_iter().collect();
             Refusal::from(&Trouble::UnknownModel { asked: crate::json::shortened(&id), nearest })

@@ -8,6 +8,19 @@ use http::Method;
 pub enum Place {
     Chat,
     Ask,
+    /// Anthropic's `messages`.
+    Messages,
+    /// How many tokens one has.
+    MessagesCount,
+    /// Gemini's `generateContent`.
+    Generate,
+    /// The same as a stream.
+    GenerateStream,
+    /// Gemini's `countTokens`.
+    GenerateCount,
+    /// The models as Gemini lists its own.
+    GeminiModels,
+    GeminiModel,
     Models,
     Model,
     Binding,
@@ -40,7 +53,8 @@ pub enum Gate {
 /// One path.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// As documented. A last segment in braces takes the rest of the path, slashes too.
+    /// As documented. Braces take all that stands in their place, slashes and colons too: they are in the last segment,
+    /// and what follows them is the path's end.
     pub template: &'static str,
     /// `HEAD` comes with `GET`, `OPTIONS` with all.
     pub methods: &'static [Method],
@@ -62,10 +76,28 @@ const fn openai(template: &'static str, methods: &'static [Method], place: Place
     Route { template, methods, place, gate: Gate::Caller, protocol: Protocol::OpenAi }
 }
 
-/// All of them, the busiest first.
-pub const ROUTES: [Route; 18] = [
+const fn anthropic(template: &'static str, place: Place) -> Route {
+    Route { template, methods: POST, place, gate: Gate::Caller, protocol: Protocol::Anthropic }
+}
+
+const fn gemini(template: &'static str, methods: &'static [Method], place: Place) -> Route {
+    Route { template, methods, place, gate: Gate::Caller, protocol: Protocol::Gemini }
+}
+
+/// All of them, the busiest first; of those that fit one path, the one with an end of its own.
+pub const ROUTES: [Route; 28] = [
     openai("/v1/chat/completions", POST, Place::Chat),
+    anthropic("/v1/messages", Place::Messages),
     route("/api/si/ask", POST, Place::Ask, Gate::Caller),
+    anthropic("/v1/messages/count_tokens", Place::MessagesCount),
+    gemini("/v1beta/models/{model}:generateContent", POST, Place::Generate),
+    gemini("/v1beta/models/{model}:streamGenerateContent", POST, Place::GenerateStream),
+    gemini("/v1beta/models/{model}:countTokens", POST, Place::GenerateCount),
+    gemini("/v1beta/models", GET, Place::GeminiModels),
+    gemini("/v1beta/models/{model}", GET, Place::GeminiModel),
+    gemini("/v1/models/{model}:generateContent", POST, Place::Generate),
+    gemini("/v1/models/{model}:streamGenerateContent", POST, Place::GenerateStream),
+    gemini("/v1/models/{model}:countTokens", POST, Place::GenerateCount),
     openai("/v1/models", GET, Place::Models),
     openai("/v1/models/{id}", GET, Place::Model),
     route("/api/ai/binding", GET, Place::Binding, Gate::Caller),
@@ -94,11 +126,21 @@ pub fn find(path: &str) -> Option<(&'static Route, &str)> {
 }
 
 fn matched<'p>(template: &str, path: &'p str) -> Option<&'p str> {
-    if !template.ends_with('}') {
+    let Some((before, (_, after))) =
+        template.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    else {
         return (template == path).then_some("");
-    }
-    let (fixed, _) = template.split_once('{')?;
-    path.strip_prefix(fixed).filter(|rest| !rest.is_empty())
+    };
+    let rest = path.strip_prefix(before)?;
+    let within = match after.strip_prefix(':') {
+        None => rest.strip_suffix(after),
+        // Some encode the whole segment.
+        Some(verb) => {
+            let rest = rest.strip_suffix(verb)?;
+            [":", "%3A", "%3a"].iter().find_map(|colon| rest.strip_suffix(colon))
+        }
+    };
+    within.filter(|within| !within.is_empty())
 }
 
 impl Route {
@@ -125,16 +167,28 @@ mod tests {
     fn paths_are_found_with_and_without_api() {
         for (path, place, rest) in [
             ("/v1/chat/completions", Place::Chat, ""),
+            ("/v1/messages", Place::Messages, ""),
+            ("/v1/messages/count_tokens", Place::MessagesCount, ""),
             ("/api/si/ask", Place::Ask, ""),
             ("/si/ask", Place::Ask, ""),
             ("/v1/models", Place::Models, ""),
             ("/v1/models/groq/openai/gpt-oss-120b", Place::Model, "groq/openai/gpt-oss-120b"),
+            ("/v1beta/models/gemini-3.8-flash:generateContent", Place::Generate, "gemini-3.8-flash"),
+            ("/v1beta/models/ollama/qwen:8b:streamGenerateContent", Place::GenerateStream, "ollama/qwen:8b"),
+            ("/v1beta/models/auto:cheap:countTokens", Place::GenerateCount, "auto:cheap"),
+            ("/v1beta/models/auto%3Acheap%3AgenerateContent", Place::Generate, "auto%3Acheap"),
+            ("/v1/models/groq%2Fopenai%2Fx%3agenerateContent", Place::Generate, "groq%2Fopenai%2Fx"),
+            ("/v1/models/generateContent", Place::Model, "generateContent"),
+            ("/v1beta/models/groq/x", Place::GeminiModel, "groq/x"),
             ("/billing/usage/req-1", Place::UsageOne, "req-1"),
             ("/api/billing/usage", Place::Usage, ""),
             ("/", Place::Home, ""),
         ] {
             let (route, found) = find(path).unwrap_or_else(|| panic!("{path}"));
             assert_eq!((route.place, found), (place, rest), "{path}");
+        }
+        for none in ["/v1beta/models/", "/v1beta/tunedModels/x:generateContent", "/v1beta"] {
+            assert!(find(none).is_none(), "{none}");
         }
         for none in
             ["", "/v1", "/v1/models/", "/api", "/api/", "/api/si/ask/", "/si/ask2", "//", "/apihealth"]

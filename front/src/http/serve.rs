@@ -4,7 +4,6 @@ use super::body::Body;
 use super::fields::Response;
 use super::routes::{Gate, Place, Route, find};
 use super::{cors, heads, pages, read};
-use crate::openai;
 use crate::refusal::{Protocol, Refusal};
 use bytes::Bytes;
 use http::header::ALLOW;
@@ -98,6 +97,9 @@ impl Front {
         let fields = &mut response.fields;
         heads::timing(fields, total, upstream);
         heads::common(fields, &id, peer.tls || settings.behind_tls);
+        if protocol == Protocol::Anthropic {
+            heads::anthropic(fields, &id);
+        }
         cors::permit(&settings.cors, &head.headers, fields);
         tracing::debug!(
             request = %id,
@@ -187,14 +189,19 @@ impl Front {
         match place {
             Place::Chat => return self.chat(call, body, response).await,
             Place::Ask => return self.ask(call, body, response).await,
+            Place::Messages => return self.messages(call, body, response).await,
+            Place::MessagesCount => return self.messages_count(call, body, response).await,
+            Place::Generate => return self.generate(call, body, false, response).await,
+            Place::GenerateStream => return self.generate(call, body, true, response).await,
+            Place::GenerateCount => return self.generate_count(call, body, response).await,
             Place::Test => return self.test(call, body, response).await,
             Place::Explain => tell(response, &self.explain(call, body)?),
             Place::Usage => tell(response, &self.usage(call, &body).await?),
             Place::UsageOne => tell(response, &self.usage_one(call).await?),
             Place::Verify => tell(response, &self.verify(call).await?),
             Place::Credits => tell(response, &self.balance(call).await?),
-            Place::Models => tell(response, &openai::models(&self.relay.models(), &self.relay.policies())),
-            Place::Model => tell(response, &self.model(call)?),
+            Place::Models | Place::GeminiModels => tell(response, &self.models(call)),
+            Place::Model | Place::GeminiModel => tell(response, &self.model(call)?),
             Place::Binding => tell(response, &self.binding().await),
             Place::Providers => tell(response, &json!({ "providers": self.relay.providers() })),
             Place::Ping => tell(response, &json!({ "ok": true, "at": call.started.rfc3339() })),

@@ -1,6 +1,8 @@
 //! A stream on its way out: pieces in, frames of the client's protocol out.
 
 use super::heads;
+use crate::anthropic;
+use crate::gemini;
 use crate::openai::{self, Chunks};
 use crate::refusal::Refusal;
 use crate::report;
@@ -21,6 +23,25 @@ const JOINED_MAX: usize = 32 << 10;
 pub enum Tongue {
     Openai { chunks: Box<Chunks>, trailer: bool },
     Si(Frames),
+    Anthropic { frames: Box<anthropic::Frames>, trailer: bool },
+    Gemini { frames: Box<gemini::Frames>, trailer: bool },
+}
+
+impl Tongue {
+    pub const fn kind(&self) -> heads::Kind {
+        match self {
+            Self::Gemini { frames, .. } if matches!(frames.form(), gemini::Form::Array) => heads::Kind::Array,
+            _ => heads::Kind::Events,
+        }
+    }
+
+    /// Whether the bytes of the client's own dialect go on as they are.
+    const fn passes(&self) -> bool {
+        match self {
+            Self::Gemini { frames, .. } => frames.passes(),
+            _ => true,
+        }
+    }
 }
 
 /// The pieces of an answer.
@@ -84,7 +105,9 @@ impl Speaking {
                 Poll::Ready(piece) => piece,
             };
             match piece {
-                Some(Piece::Bytes(bytes)) if alone.is_none() && joined.is_empty() => alone = Some(bytes),
+                Some(Piece::Bytes(bytes)) if alone.is_none() && joined.is_empty() && self.tongue.passes() => {
+                    alone = Some(bytes);
+                }
                 piece => {
                     if let Some(first) = alone.take() {
                         joined.extend_from_slice(&first);
@@ -106,15 +129,31 @@ impl Speaking {
 
     fn say(&mut self, piece: Option<Piece>, out: &mut Vec<u8>) {
         match piece {
-            Some(Piece::Bytes(bytes)) => out.extend_from_slice(&bytes),
+            Some(Piece::Bytes(bytes)) => match &mut self.tongue {
+                Tongue::Gemini { frames, .. } => frames.bytes(&bytes, out),
+                _ => out.extend_from_slice(&bytes),
+            },
             Some(Piece::Event(event)) => match &mut self.tongue {
                 Tongue::Openai { chunks, .. } => chunks.event(&event, out),
                 Tongue::Si(frames) => frames.event(&event, out),
+                Tongue::Anthropic { frames, .. } => frames.event(&event, out),
+                Tongue::Gemini { frames, .. } => frames.event(&event, out),
             },
             Some(Piece::End(bill)) => {
                 self.speech = None;
-                if !matches!(self.tongue, Tongue::Openai { trailer: false, .. }) {
-                    si::weir(out, &self.request_id, &self.served, &bill, &self.credits);
+                match &mut self.tongue {
+                    Tongue::Openai { trailer: false, .. } | Tongue::Anthropic { trailer: false, .. } => {}
+                    Tongue::Anthropic { .. } => {
+                        let weir = fields(&self.served, &bill, &self.credits);
+                        anthropic::trailer(out, &self.request_id, &weir);
+                    }
+                    Tongue::Openai { .. } | Tongue::Si(_) => {
+                        si::weir(out, &self.request_id, &self.served, &bill, &self.credits);
+                    }
+                    Tongue::Gemini { frames, trailer } => {
+                        let weir = trailer.then(|| fields(&self.served, &bill, &self.credits));
+                        frames.end(weir.as_deref(), out);
+                    }
                 }
                 self.close(&bill, None);
                 self.log("ok", &bill);
@@ -154,14 +193,20 @@ impl Speaking {
     fn cut(&mut self, trouble: &Trouble, bill: &Bill, out: &mut Vec<u8>) {
         let refusal = Refusal::from(trouble);
         self.close(bill, Some(&refusal.code));
-        match &self.tongue {
+        match &mut self.tongue {
+            Tongue::Gemini { frames, trailer } => {
+                let weir = trailer.then(|| fields(&self.served, bill, &self.credits));
+                frames.broken(&gemini::told(&refusal, &self.request_id), weir.as_deref(), out);
+            }
             Tongue::Openai { trailer, .. } => {
-                let weir = trailer.then(|| {
-                    let mut fields = Vec::with_capacity(512);
-                    report::fields(&mut fields, &self.served, bill, &self.credits);
-                    fields
-                });
+                let weir = trailer.then(|| fields(&self.served, bill, &self.credits));
                 openai::broken(out, &refusal.openai(&self.request_id), weir.as_deref());
+            }
+            Tongue::Anthropic { trailer, .. } => {
+                let weir = trailer.then(|| fields(&self.served, bill, &self.credits));
+                let kind = anthropic::kind_within(trouble, refusal.status);
+                let error = anthropic::told(&refusal, kind, &self.request_id);
+                anthropic::broken(out, &error, weir.as_deref());
             }
             Tongue::Si(_) => si::broken(out, &self.request_id, &refusal, &self.served, bill, &self.credits),
         }
@@ -179,4 +224,11 @@ impl Speaking {
             "stream ended"
         );
     }
+}
+
+/// The bill as fields of an object.
+fn fields(served: &Served, bill: &Bill, credits: &Credits) -> Vec<u8> {
+    let mut fields = Vec::with_capacity(512);
+    report::fields(&mut fields, served, bill, credits);
+    fields
 }

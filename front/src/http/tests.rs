@@ -10,7 +10,7 @@ use futures::executor::block_on;
 use futures::stream;
 use http::{HeaderMap, HeaderValue};
 use policy::{Cors, Settings};
-use relay::{Advice, Attempt, Bill, Piece, Served, Trouble, Wishes};
+use relay::{Advice, Attempt, Bill, DecisionId, Piece, Served, Trouble, Wishes};
 use serde_json::Value;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ fn served() -> Served {
         provider: "groq".into(),
         model: "openai/gpt-oss-20b".into(),
         reason: "best utility of 5".into(),
-        decision: "d-1".into(),
+        decision: DecisionId::of(0xd1),
         attempts: 1,
         upstream: Duration::from_millis(431),
         balance: Balance { granted: Pico::from_usd(10), settled: Pico::ZERO, held: Pico::from_usd(1) },
@@ -188,7 +188,7 @@ fn trailers_carry_the_bill_and_why_a_stream_was_cut() {
     let end = || vec![Piece::Event(Event::End), Piece::End(Box::new(bill(true)))];
     let cut = Trouble::Broken { fault: "cut".into(), message: "gone".into() };
     let broken = || vec![Piece::Broken(cut.clone(), Box::new(bill(false)))];
-    let head = made(|head| heads::stream(head, &served(), &Credits::default(), true));
+    let head = made(|head| heads::stream(head, heads::Kind::Events, &served(), &Credits::default(), true));
     let announced: Vec<&str> = head["trailer"].to_str().unwrap().split(", ").collect();
     for (pieces, tongue, error) in [
         (end(), openai(false), None),
@@ -292,7 +292,7 @@ fn whole_answers_carry_every_header() {
         ("x-credits-used", "0.00425"),
         ("x-credits-balance", "999.99575"),
         ("x-route-reason", "best utility of 5"),
-        ("x-route-decision", "d-1"),
+        ("x-route-decision", "00000000000000d1"),
         ("x-route-attempts", "2"),
         ("x-advisor-model", "a/b"),
         ("x-advisor-savings-usd", "0.000031000"),
@@ -423,6 +423,28 @@ fn the_documents_examples_are_taken() {
     for body in &chat {
         crate::openai::survey(serde_json::to_vec(body).unwrap().into())
             .unwrap_or_else(|e| panic!("{body}: {e}"));
+    }
+    for verb in ["generateContent", "streamGenerateContent"] {
+        for body in examples(&format!("/v1beta/models/{{model}}:{verb}")) {
+            let bytes = serde_json::to_vec(&body).unwrap().into();
+            let surveyed =
+                crate::gemini::survey(bytes, "auto", true).unwrap_or_else(|e| panic!("{body}: {e}"));
+            assert!(surveyed.only.is_empty(), "{:?}", surveyed.only);
+        }
+    }
+    for body in examples("/v1beta/models/{model}:countTokens") {
+        let bytes = serde_json::to_vec(&body).unwrap().into();
+        crate::gemini::survey_count(bytes, "auto").unwrap_or_else(|e| panic!("{body}: {e}"));
+    }
+    for (path, wanted) in [
+        ("/v1/messages", crate::anthropic::Wanted::Answer),
+        ("/v1/messages/count_tokens", crate::anthropic::Wanted::Count),
+    ] {
+        for body in examples(path) {
+            let bytes = serde_json::to_vec(&body).unwrap().into();
+            let surveyed = crate::anthropic::survey(bytes, wanted).unwrap_or_else(|e| panic!("{body}: {e}"));
+            assert!(surveyed.only.is_empty(), "{:?}", surveyed.only);
+        }
     }
     let asks = examples("/api/si/ask");
     assert!(asks.len() >= 3);

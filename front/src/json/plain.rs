@@ -1,8 +1,8 @@
 //! Readers of single values.
 
-use super::read::{Array, Found, Object, Read};
+use super::read::{Array, Items, Members, Object, Read};
 use super::wrong::{Wrong, shortened};
-use serde::de::{MapAccess, SeqAccess};
+use json::{Found, Quoted, Walk};
 use std::fmt::Display;
 
 pub struct Bool;
@@ -14,16 +14,16 @@ impl Read<'_> for Bool {
     fn plain(self, found: Found<'_>) -> Result<bool, Wrong> {
         match found {
             Found::Bool(value) => Ok(value),
-            other => Err(other.instead_of(Self::WANTED)),
+            other => Err(Wrong::instead_of(other, Self::WANTED)),
         }
     }
 }
 
-/// A string, handed to a function: where it has escapes, it lives no longer than that.
+/// A string, handed to a function. Where it has escapes, they are only resolved if that asks for the text.
 #[derive(Clone, Copy)]
 pub struct Text<F>(pub F);
 
-impl<T, F: FnOnce(&str) -> Result<T, Wrong>> Read<'_> for Text<F> {
+impl<T, F: FnOnce(Quoted<'_>) -> Result<T, Wrong>> Read<'_> for Text<F> {
     type Out = T;
     const WANTED: &'static str = "a string";
 
@@ -31,19 +31,19 @@ impl<T, F: FnOnce(&str) -> Result<T, Wrong>> Read<'_> for Text<F> {
     fn plain(self, found: Found<'_>) -> Result<T, Wrong> {
         match found {
             Found::Text(text) => self.0(text),
-            other => Err(other.instead_of(Self::WANTED)),
+            other => Err(Wrong::instead_of(other, Self::WANTED)),
         }
     }
 }
 
 /// The length of a text.
 #[allow(clippy::unnecessary_wraps, reason = "a reader's function")]
-pub fn length(text: &str) -> Result<usize, Wrong> {
+pub fn length(text: Quoted<'_>) -> Result<usize, Wrong> {
     Ok(text.len())
 }
 
 /// The length of a text that must say something.
-pub fn filled(text: &str) -> Result<usize, Wrong> {
+pub fn filled(text: Quoted<'_>) -> Result<usize, Wrong> {
     match text.len() {
         0 => Err(Wrong::field("expected a text, got an empty string")),
         length => Ok(length),
@@ -52,8 +52,8 @@ pub fn filled(text: &str) -> Result<usize, Wrong> {
 
 /// The text itself.
 #[allow(clippy::unnecessary_wraps, reason = "a reader's function")]
-pub fn owned(text: &str) -> Result<String, Wrong> {
-    Ok(text.to_owned())
+pub fn owned(text: Quoted<'_>) -> Result<String, Wrong> {
+    Ok(text.text().into_owned())
 }
 
 /// A string that is one of these.
@@ -65,10 +65,11 @@ impl Read<'_> for OneOf {
 
     fn plain(self, found: Found<'_>) -> Result<&'static str, Wrong> {
         let Found::Text(said) = found else {
-            return Err(found.instead_of(format_args!("one of {}", listed(self.0))));
+            return Err(Wrong::instead_of(found, format_args!("one of {}", listed(self.0))));
         };
+        let said = said.text();
         self.0.iter().find(|known| **known == said).copied().ok_or_else(|| {
-            Wrong::field(format!("{:?} is not known; allowed: {}", shortened(said), listed(self.0)))
+            Wrong::field(format!("{:?} is not known; allowed: {}", shortened(&said), listed(self.0)))
         })
     }
 }
@@ -120,7 +121,7 @@ fn outside(found: Found<'_>, wanted: &str) -> Wrong {
     match found {
         Found::Whole(n) => got(&n),
         Found::Real(n) => got(&n),
-        other => other.instead_of(wanted),
+        other => Wrong::instead_of(other, wanted),
     }
 }
 
@@ -140,11 +141,11 @@ impl<'de, R: Read<'de>> Read<'de> for Maybe<R> {
         }
     }
 
-    fn array<A: SeqAccess<'de>>(self, array: Array<A>) -> Result<Self::Out, Wrong> {
+    fn array<A: Items<'de>>(self, array: Array<A>) -> Result<Self::Out, Wrong> {
         self.0.array(array).map(Some)
     }
 
-    fn object<M: MapAccess<'de>>(self, object: Object<'de, M>) -> Result<Self::Out, Wrong> {
+    fn object<M: Members<'de>>(self, object: Object<'de, M>) -> Result<Self::Out, Wrong> {
         self.0.object(object).map(Some)
     }
 }
@@ -156,7 +157,7 @@ impl<'de, R: Read<'de> + Copy, F: FnMut(usize, R::Out) -> Result<(), Wrong>> Rea
     type Out = usize;
     const WANTED: &'static str = "an array";
 
-    fn array<A: SeqAccess<'de>>(mut self, mut array: Array<A>) -> Result<usize, Wrong> {
+    fn array<A: Items<'de>>(mut self, mut array: Array<A>) -> Result<usize, Wrong> {
         while let Some(item) = array.next(self.0)? {
             let at = array.count() - 1;
             self.1(at, item).map_err(|wrong| wrong.in_item(at))?;
@@ -180,7 +181,7 @@ impl<'de> Read<'de> for Skip {
         })
     }
 
-    fn array<A: SeqAccess<'de>>(self, mut array: Array<A>) -> Result<usize, Wrong> {
+    fn array<A: Items<'de>>(self, mut array: Array<A>) -> Result<usize, Wrong> {
         let mut length = 1;
         while let Some(item) = array.next(Self)? {
             length += item + 1;
@@ -188,13 +189,17 @@ impl<'de> Read<'de> for Skip {
         Ok(length.max(2))
     }
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
         let mut length = 1;
         while let Some(key) = object.any_key()? {
             length += key.len() + 4;
             length += object.value(Self)?;
         }
         Ok(length.max(2))
+    }
+
+    fn walk(self, walk: &mut Walk<'de>) -> Result<usize, Wrong> {
+        walk.measure().ok_or_else(Wrong::given_up)
     }
 }
 
@@ -205,7 +210,7 @@ pub struct AnyObject;
 impl<'de> Read<'de> for AnyObject {
     type Out = usize;
 
-    fn object<M: MapAccess<'de>>(self, object: Object<'de, M>) -> Result<usize, Wrong> {
+    fn object<M: Members<'de>>(self, object: Object<'de, M>) -> Result<usize, Wrong> {
         Skip.object(object)
     }
 }

@@ -1,6 +1,5 @@
-use super::{Found, Object, Read, Skip, Text, Wrong, check, owned, read, text};
+use super::{Found, Members, Object, Read, Skip, Text, Wrong, check, owned, parsed, read, text, walked};
 use proptest::prelude::*;
-use serde::de::MapAccess;
 use serde_json::Value;
 
 fn accepts(body: &[u8]) -> bool {
@@ -11,6 +10,12 @@ fn accepts(body: &[u8]) -> bool {
 fn agrees(body: &[u8]) {
     let theirs = serde_json::from_slice::<Value>(body);
     assert_eq!(accepts(body), theirs.is_ok(), "{:?}: {theirs:?}", String::from_utf8_lossy(body));
+    // What is walked is what is read, by its length at least.
+    if let Ok(text) = text(body)
+        && let Some(walked) = walked::read(text, Skip)
+    {
+        assert_eq!(Ok(walked), parsed::read(text, Skip), "{text}");
+    }
 }
 
 #[test]
@@ -123,12 +128,13 @@ fn no_byte_of_a_string_is_skipped() {
 }
 
 /// Keys and values, the texts as they are meant and others as they are written.
+#[derive(Clone, Copy)]
 struct Told;
 
 impl<'de> Read<'de> for Told {
     type Out = Vec<(String, String)>;
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<Self::Out, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<Self::Out, Wrong> {
         let mut all = vec![];
         while let Some(key) = object.key(&["ab", "c"])? {
             let value = match key {
@@ -143,6 +149,7 @@ impl<'de> Read<'de> for Told {
 
 fn told(body: &str) -> Result<Vec<(String, String)>, String> {
     let told = text(body.as_bytes()).and_then(|text| read(text, Told));
+    assert_eq!(walked::read(body, Told).as_ref(), told.as_ref().ok(), "{body}");
     told.map_err(|wrong| wrong.told(body.as_bytes()).message)
 }
 
@@ -171,7 +178,10 @@ fn faults_say_where() {
     let bytes = check(b"{\n\"a\":\"\xff\"}").unwrap_err().message;
     assert!(bytes.contains("line 2, column 6: the bytes here are not UTF-8"), "{bytes}");
     assert!(check("\u{feff}{}".as_bytes()).unwrap_err().message.contains("byte order mark"));
-    assert_eq!(Found::Real(0.5).instead_of("a string"), Wrong::field("expected a string, got a number"));
+    assert_eq!(
+        Wrong::instead_of(Found::Real(0.5), "a string"),
+        Wrong::field("expected a string, got a number")
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What is wrong with a body: where, and what would be right.
 
+use super::parsed;
 use super::plain::{Skip, listed};
-use super::read::{read, text};
+use super::read::text;
+use json::Found;
 use relay::BadInput;
 use std::fmt::Display;
 
@@ -38,6 +40,18 @@ impl Wrong {
         Self(Box::new(Inner { message: message.into(), syntax: false, path: vec![] }))
     }
 
+    /// A value of the wrong kind.
+    #[cold]
+    pub fn instead_of(found: Found<'_>, wanted: impl Display) -> Self {
+        Self::field(format!("expected {wanted}, got {}", found.name()))
+    }
+
+    /// The walk gave up. Nobody is told: what is wrong, if anything is, is found out by another.
+    #[cold]
+    pub(super) fn given_up() -> Self {
+        Self::syntax("")
+    }
+
     /// A field that must be there is not.
     #[cold]
     pub fn missing(key: &str) -> Self {
@@ -69,7 +83,7 @@ impl Wrong {
         let path = self.path();
         if self.0.syntax {
             // A part may have been read apart, and counted its lines apart.
-            let wrong = text(body).and_then(|text| read(text, Skip)).err().unwrap_or(self);
+            let wrong = text(body).and_then(|text| parsed::read(text, Skip)).err().unwrap_or(self);
             let message = &wrong.0.message;
             let (what, place) = message.rsplit_once(" at line ").unwrap_or((message, "1 column 1"));
             // In words that say what is allowed.

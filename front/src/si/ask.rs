@@ -4,7 +4,7 @@
 //! by the same code as OpenAI's: the fields of the same name are put into such a body and looked through there, so
 //! both ways in accept the same things and name faults by the same paths.
 
-use crate::json::{self, Found, Object, Read, Text, Wrong, owned, shortened};
+use crate::json::{self, Found, Members, Object, Read, Text, Wrong, owned, shortened};
 use crate::nearest::nearest;
 use crate::openai;
 use crate::openai::write::{json, number};
@@ -12,7 +12,6 @@ use crate::wishes;
 use bytes::Bytes;
 use policy::{Settings, Skill};
 use relay::{BadInput, Wishes};
-use serde::de::MapAccess;
 use serde_json::{Map, Value};
 use vocab::{Brief, Chat, Message, Role};
 
@@ -49,7 +48,7 @@ const FIELDS: [&str; 21] = [
 ];
 
 /// The fields as they stand in the body: JSON texts.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Fields<'a>(Vec<(&'static str, &'a str)>);
 
 impl<'a> Fields<'a> {
@@ -83,7 +82,7 @@ impl<'de> Read<'de> for Fields<'de> {
         Err(Wrong::field("the body must be a JSON object like {\"prompt\": \"…\"}"))
     }
 
-    fn object<M: MapAccess<'de>>(mut self, mut object: Object<'de, M>) -> Result<Self, Wrong> {
+    fn object<M: Members<'de>>(mut self, mut object: Object<'de, M>) -> Result<Self, Wrong> {
         while let Some(name) = object.key(&FIELDS)? {
             if name.is_empty() {
                 let meant = nearest(object.name(), &FIELDS);
@@ -266,12 +265,13 @@ fn tags(raw: &str) -> Result<Vec<(String, String)>, BadInput> {
 }
 
 /// An object of strings, its keys as often as they are there.
+#[derive(Clone, Copy)]
 struct Pairs;
 
 impl<'de> Read<'de> for Pairs {
     type Out = Vec<(String, String)>;
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<Self::Out, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<Self::Out, Wrong> {
         let mut list = Vec::new();
         while let Some(key) = object.any_key()? {
             let key = key.to_owned();

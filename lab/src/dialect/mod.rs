@@ -5,6 +5,7 @@ mod anthropic;
 mod gemini;
 mod json;
 mod openai;
+mod responses;
 mod workers;
 
 use crate::answer::Answer;
@@ -125,6 +126,7 @@ pub(crate) trait Tongue: Sync {
 pub(crate) fn tongue(dialect: Dialect) -> &'static dyn Tongue {
     match dialect {
         Dialect::OpenaiChat => &openai::Openai,
+        Dialect::OpenaiResponses => &responses::Responses,
         Dialect::Gemini => &gemini::Gemini,
         Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::WorkersAi => &workers::WorkersAi,

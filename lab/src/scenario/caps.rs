@@ -24,6 +24,18 @@ pub(super) fn default_caps(provider: &Provider, model: &Model) -> Caps {
                 | Caps::SCHEMA_STREAM
                 | Caps::SCHEMA_WITH_TOOLS
         }
+        (Dialect::OpenaiResponses, _) => {
+            common
+                | Caps::JSON_OBJECT
+                | Caps::IMAGE_URL
+                | Caps::PDF
+                | Caps::LOGPROBS
+                | Caps::SAMPLING
+                | Caps::SCHEMA_STREAM
+                | Caps::SCHEMA_WITH_TOOLS
+                | Caps::SERIAL_TOOLS
+                | Caps::OPENAI_ONLY
+        }
         (Dialect::Anthropic, _) => {
             common
                 | Caps::IMAGE_URL

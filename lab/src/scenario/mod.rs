@@ -6,7 +6,7 @@
 //!
 //! [[provider]]
 //! name = "brook"                  # also the first segment of its path on the lab's server
-//! dialect = "openai-chat"         # openai-chat | gemini | anthropic | workers-ai
+//! dialect = "openai-chat"         # openai-chat | openai-responses | gemini | anthropic | workers-ai
 //! flavour = "groq"                # openai-chat only: openai | groq | llamacpp | ollama | vllm
 //! keys = ["brook-key"]            # accepted credentials; none listed: any (hosted) or none needed (local)
 //!

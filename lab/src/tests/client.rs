@@ -11,9 +11,11 @@ pub fn lab() -> Arc<Lab> {
 }
 
 /// Every chat model of the calm scenario.
-pub const EVERYONE: [(&str, &str); 9] = [
+pub const EVERYONE: [(&str, &str); 11] = [
     ("openai", "gpt-lab-mini"),
     ("openai", "gpt-lab-think"),
+    ("responses", "gpt-lab-items"),
+    ("responses", "gpt-lab-ponder"),
     ("groq", "openai/gpt-oss-lab"),
     ("gemini", "gemini-lab-flash"),
     ("anthropic", "claude-lab"),
@@ -43,6 +45,7 @@ impl Say {
             Dialect::Anthropic => json!({"model": model, "max_tokens": 1000, "messages": messages}),
             Dialect::WorkersAi => json!({"messages": messages, "max_tokens": 1000}),
             Dialect::OpenaiChat => json!({"model": model, "messages": messages}),
+            Dialect::OpenaiResponses => json!({"model": model, "input": messages}),
         };
         Self { provider, model, stream: false, body, key: Some("some-key") }
     }
@@ -80,6 +83,11 @@ impl Say {
                 self.with("tools", tools)
                     .with("tool_choice", json!({"type": if forced { "any" } else { "auto" }}))
             }
+            Dialect::OpenaiResponses => {
+                let tools =
+                    each(&|n| json!({"type": "function", "name": n, "parameters": schema, "strict": false}));
+                self.with("tools", tools).with("tool_choice", json!(if forced { "required" } else { "auto" }))
+            }
             _ => {
                 let tools =
                     each(&|n| json!({"type": "function", "function": {"name": n, "parameters": schema}}));
@@ -97,6 +105,7 @@ impl Say {
         let model = self.model;
         let path = match self.dialect() {
             Dialect::OpenaiChat => format!("{base}/chat/completions"),
+            Dialect::OpenaiResponses => format!("{base}/responses"),
             Dialect::Anthropic => format!("{base}/messages"),
             Dialect::WorkersAi => format!("{base}/ai/run/{model}"),
             Dialect::Gemini if self.stream => format!("{base}/models/{model}:streamGenerateContent?alt=sse"),
@@ -175,6 +184,7 @@ pub fn hear(dialect: Dialect, script: &Script) -> Heard {
             };
             match dialect {
                 Dialect::OpenaiChat | Dialect::WorkersAi => heard.completion(&value, "delta"),
+                Dialect::OpenaiResponses => heard.response_event(&event, &value),
                 Dialect::Gemini => heard.gemini(&value),
                 Dialect::Anthropic => heard.anthropic_event(&event, &value),
             }
@@ -189,6 +199,7 @@ pub fn hear(dialect: Dialect, script: &Script) -> Heard {
         heard.ended = script.status == 200;
         match dialect {
             Dialect::OpenaiChat | Dialect::WorkersAi => heard.completion(&value, "message"),
+            Dialect::OpenaiResponses => heard.response(&value),
             Dialect::Gemini => heard.gemini(&value),
             Dialect::Anthropic => heard.anthropic_whole(&value),
         }
@@ -254,6 +265,79 @@ impl Heard {
                 ..Figures::default()
             });
             assert_eq!(number("/total_tokens"), input + number("/completion_tokens"));
+        }
+    }
+
+    fn response_event(&mut self, event: &str, value: &Value) {
+        assert_eq!(value["type"], event, "the event line is the type");
+        match event {
+            "response.output_text.delta" | "response.refusal.delta" => add(&mut self.text, &value["delta"]),
+            "response.reasoning_summary_text.delta" => add(&mut self.reasoning, &value["delta"]),
+            "response.output_item.added" if value["item"]["type"] == "function_call" => {
+                self.calls.push((value["item"]["name"].as_str().unwrap().into(), String::new()));
+            }
+            "response.function_call_arguments.delta" => {
+                add(&mut self.calls.last_mut().unwrap().1, &value["delta"])
+            }
+            "response.output_item.done" => {
+                self.signatures += usize::from(value["item"]["encrypted_content"].is_string());
+            }
+            "response.completed" | "response.incomplete" => {
+                let mut whole = Self::default();
+                whole.response(&value["response"]);
+                // Everything that came in pieces is there again, and the same.
+                let mine = (&self.text, &self.reasoning, &self.calls, self.signatures);
+                let again = (&whole.text, &whole.reasoning, &whole.calls, whole.signatures);
+                assert!(self.garbled || mine == again, "{mine:?} but in the end {again:?}");
+                *self = Self { ended: true, garbled: self.garbled, ..whole };
+            }
+            "error" => self.error = Some(value.clone()),
+            _ => {}
+        }
+    }
+
+    fn response(&mut self, value: &Value) {
+        if self.failed(value) {
+            return;
+        }
+        for item in value["output"].as_array().unwrap() {
+            match item["type"].as_str().unwrap() {
+                "message" => {
+                    add(&mut self.text, &item["content"][0]["text"]);
+                    add(&mut self.text, &item["content"][0]["refusal"]);
+                }
+                "reasoning" => {
+                    add(&mut self.reasoning, &item["summary"][0]["text"]);
+                    self.signatures += usize::from(item["encrypted_content"].is_string());
+                }
+                "function_call" => {
+                    assert!(item["call_id"].is_string() && item["call_id"] != item["id"], "{item}");
+                    let text = |field: &str| item[field].as_str().unwrap().to_owned();
+                    self.calls.push((text("name"), text("arguments")));
+                }
+                other => panic!("{other}"),
+            }
+        }
+        let reason = value["incomplete_details"]["reason"].as_str();
+        self.finish = reason.or(value["status"].as_str()).map(str::to_owned);
+        let usage = &value["usage"];
+        let number = |at: &str| usage.pointer(at).and_then(Value::as_u64);
+        let either = |a: &str, b: &str| number(a).or_else(|| number(b));
+        if let Some(input) = either("/input_tokens", "/prompt_tokens") {
+            let reasoning = either(
+                "/output_tokens_details/reasoning_tokens",
+                "/completion_tokens_details/reasoning_tokens",
+            );
+            let output = either("/output_tokens", "/completion_tokens").unwrap();
+            self.usage = Some(Figures {
+                input,
+                cached: either("/input_tokens_details/cached_tokens", "/prompt_tokens_details/cached_tokens")
+                    .unwrap(),
+                output: output - reasoning.unwrap(),
+                reasoning: reasoning.unwrap(),
+                ..Figures::default()
+            });
+            assert_eq!(number("/total_tokens"), Some(input + output));
         }
     }
 

@@ -12,13 +12,14 @@ fn refusal(say: &Say) -> (u16, Value) {
 #[test]
 fn keys_and_models_are_checked() {
     let code = |body: &Value, dialect| match dialect {
-        Dialect::OpenaiChat => body["error"]["code"].clone(),
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => body["error"]["code"].clone(),
         Dialect::Gemini => body["error"]["status"].clone(),
         Dialect::Anthropic => body["error"]["type"].clone(),
         Dialect::WorkersAi => body["errors"][0]["code"].clone(),
     };
     for (provider, model, no_key, no_model) in [
         ("openai", "gpt-lab-mini", (401, json!(null)), (404, json!("model_not_found"))),
+        ("responses", "gpt-lab-items", (401, json!(null)), (404, json!("model_not_found"))),
         ("groq", "openai/gpt-oss-lab", (401, json!(null)), (404, json!("model_not_found"))),
         ("gemini", "gemini-lab-flash", (403, json!("PERMISSION_DENIED")), (404, json!("NOT_FOUND"))),
         ("anthropic", "claude-lab", (401, json!("authentication_error")), (404, json!("not_found_error"))),
@@ -43,6 +44,14 @@ fn keys_and_models_are_checked() {
 fn requests_are_read_strictly() {
     let openai = || Say::to("openai", "gpt-lab-mini", "Hello");
     let think = || Say::to("openai", "gpt-lab-think", "Hello");
+    let items = || Say::to("responses", "gpt-lab-items", "Hello");
+    let ponder = || Say::to("responses", "gpt-lab-ponder", "Hello");
+    let asked = |more: Value| {
+        let mut all = vec![json!({"role": "user", "content": "x"})];
+        all.extend(more.as_array().unwrap().iter().cloned());
+        items().with("input", all.into())
+    };
+    let call = json!({"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"});
     let groq = || Say::to("groq", "openai/gpt-oss-lab", "Hello");
     let gemini = || Say::to("gemini", "gemini-lab-flash", "Hello");
     let claude = || Say::to("anthropic", "claude-lab", "Hello");
@@ -70,6 +79,25 @@ fn requests_are_read_strictly() {
         (think().with("max_tokens", json!(100)), "max_completion_tokens"),
         (think().with("temperature", json!(0.5)), "temperature"),
         (think().with("reasoning_effort", json!("xhigh")), "Supported values"),
+        (items().with("messages", json!([])), "Unknown parameter: 'messages'"),
+        (items().with("stop", json!("x")), "Unknown parameter: 'stop'"),
+        (items().with("input", json!([])), "empty array"),
+        (items().with("max_output_tokens", json!(15)), "Expected a value >= 16"),
+        (items().with("previous_response_id", json!("resp_1")), "previous_response_not_found"),
+        (items().with("include", json!(["reasoning.encrypted_content"])), "Encrypted content is not supported"),
+        (items().with("reasoning", json!({"effort": "low"})), "reasoning.effort"),
+        (items().with("text", json!({"format": {"type": "json_object"}})), "must contain the word 'json'"),
+        (items().with("text", json!({"format": {"type": "json_schema", "json_schema": {}}})), "text.format.name"),
+        (items().with("tools", json!([{"type": "function", "function": {"name": "f"}}])), "tools[0].name"),
+        (items().with("tools", json!([{"type": "function", "name": "f", "parameters": {"type": "object"}}])), "additionalProperties"),
+        (asked(json!([{"role": "assistant", "content": [{"type": "input_text", "text": "y"}]}])), "'output_text' and 'refusal'"),
+        (asked(json!([{"role": "user", "content": [{"type": "text", "text": "y"}]}])), "'input_text', 'input_image'"),
+        (asked(json!([call])), "No tool output found for function call c1"),
+        (asked(json!([{"type": "function_call_output", "call_id": "c1", "output": "y"}])), "No tool call found"),
+        (asked(json!([{"type": "function_call", "call_id": "c".repeat(65), "name": "f", "arguments": "{}"}])), "maximum length 64"),
+        (asked(json!([{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "Zm9yZ2Vk"}, {"role": "assistant", "content": "y"}])), "could not be verified"),
+        (asked(json!([{"role": "assistant", "content": "y"}, {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"}])), "without its required following item"),
+        (ponder().with("temperature", json!(0.5)), "temperature"),
         (groq().with("logprobs", json!(true)), "unsupported"),
         (groq().with("n", json!(2)), "at most 1"),
         (groq().with("messages", json!([{"role": "user", "content": "x", "name": "me"}])), "property 'name' is unsupported"),
@@ -107,6 +135,7 @@ fn what_is_too_long_is_told_in_each_shape() {
     let long = "x".repeat(5_000_000);
     for (provider, model, status, words) in [
         ("openai", "gpt-lab-mini", 400, "context_length_exceeded"),
+        ("responses", "gpt-lab-items", 400, "context_length_exceeded"),
         ("groq", "openai/gpt-oss-lab", 400, "context_length_exceeded"),
         ("gemini", "gemini-lab-flash", 400, "input token count"),
         ("anthropic", "claude-lab", 400, "prompt is too long"),
@@ -121,6 +150,28 @@ fn what_is_too_long_is_told_in_each_shape() {
     // "long prompts are cut to the server default and totals stop exactly at 4096".
     let heard = Say::to("ollama", "qwen-lab:8b", &long).hear(&lab());
     assert_eq!(heard.usage.unwrap().input, 4_096);
+}
+
+#[test]
+fn reasoning_comes_back_sealed_or_not_at_all() {
+    let lab = lab();
+    let say = Say::to("responses", "gpt-lab-ponder", "get_weather")
+        .tools(&["get_weather"], false)
+        .with("include", json!(["reasoning.encrypted_content"]));
+    let body: Value = serde_json::from_slice(&say.play(&lab).body()).unwrap();
+    let [thought, call] = body["output"].as_array().unwrap().as_slice() else { panic!("{body}") };
+    assert_eq!((&thought["type"], &call["type"]), (&json!("reasoning"), &json!("function_call")));
+    let result = json!({"type": "function_call_output", "call_id": call["call_id"], "output": "sun"});
+    let with = |thought: Value| {
+        let asked = json!({"role": "user", "content": "get_weather"});
+        refusal(&say.clone().with("input", json!([asked, thought, call, result])))
+    };
+    assert_eq!(with(thought.clone()).0, 200);
+    let mut named = thought.clone();
+    named["encrypted_content"] = Value::Null;
+    let (status, body) = with(named);
+    assert_eq!((status, &body["error"]["param"]), (404, &json!("input")));
+    assert!(body["error"]["message"].as_str().unwrap().starts_with("Item with id"), "{body}");
 }
 
 #[test]

@@ -70,8 +70,9 @@ fn bills_can_be_computed_by_hand() {
         assert_eq!(usage.input, tokens(prompt), "{provider}/{model}");
         assert_eq!(usage.output, 40, "{provider}/{model}");
         assert_eq!(usage.output, tokens(&heard.text), "{provider}/{model}");
-        // Only gpt-lab-think reasons unasked, and hides what it thinks.
-        assert_eq!(usage.reasoning, if model == "gpt-lab-think" { 60 } else { 0 }, "{provider}/{model}");
+        // These reason unasked, and hide what they think.
+        let thinks = ["gpt-lab-think", "gpt-lab-ponder"].contains(&model);
+        assert_eq!(usage.reasoning, if thinks { 60 } else { 0 }, "{provider}/{model}");
     }
 }
 
@@ -97,6 +98,7 @@ fn tools_are_called_when_asked_or_forced() {
                 Dialect::Anthropic => assert_eq!(finish, Some("tool_use")),
                 Dialect::Gemini => assert_eq!(finish, Some("STOP")),
                 Dialect::OpenaiChat => assert_eq!(finish, Some("tool_calls")),
+                Dialect::OpenaiResponses => assert_eq!(finish, Some("completed")),
                 Dialect::WorkersAi => {}
             }
             assert!(say("Hello", false).hear(&lab()).calls.is_empty(), "{provider}/{model}");
@@ -143,6 +145,10 @@ fn answers_have_the_shape_that_was_asked() {
             (Dialect::Anthropic, _) => {
                 say.with("output_config", json!({"format": {"type": "json_schema", "schema": schema}}))
             }
+            (Dialect::OpenaiResponses, _) => say.with(
+                "text",
+                json!({"format": {"type": "json_schema", "name": "x", "strict": true, "schema": schema}}),
+            ),
             (_, "@cf/lab/llama-native") => {
                 say.with("response_format", json!({"type": "json_schema", "json_schema": schema}))
             }
@@ -166,14 +172,22 @@ fn limits_and_stops_are_honoured() {
                 Dialect::OpenaiChat if model == "gpt-lab-think" => {
                     say.with("max_completion_tokens", json!(70))
                 }
+                Dialect::OpenaiResponses if model == "gpt-lab-ponder" => {
+                    say.with("max_output_tokens", json!(70))
+                }
+                Dialect::OpenaiResponses => say.with("max_output_tokens", json!(16)),
                 _ => say.with("max_tokens", json!(10)),
             };
             let say = if stream { say.streamed() } else { say };
             let heard = say.hear(&lab());
-            assert_eq!(tokens(&heard.text), 10, "{provider}/{model}");
+            let most = if model == "gpt-lab-items" { 16 } else { 10 };
+            assert_eq!(tokens(&heard.text), most, "{provider}/{model}");
             if model != "@cf/lab/llama-native" {
                 let finish = heard.finish.unwrap();
-                assert!(["length", "MAX_TOKENS", "max_tokens"].contains(&finish.as_str()), "{finish}");
+                assert!(
+                    ["length", "MAX_TOKENS", "max_tokens", "max_output_tokens"].contains(&finish.as_str()),
+                    "{finish}"
+                );
             }
         }
     }
@@ -193,6 +207,13 @@ fn reasoning_is_where_each_has_it() {
     let high = || json!("high");
     let cases = [
         (ask("openai", "gpt-lab-think", "reasoning_effort", high()), false, 1),
+        (ask("responses", "gpt-lab-ponder", "reasoning", json!({"effort": "high"})), false, 1),
+        (
+            ask("responses", "gpt-lab-ponder", "reasoning", json!({"effort": "high", "summary": "auto"}))
+                .with("include", json!(["reasoning.encrypted_content"])),
+            true,
+            1,
+        ),
         (ask("groq", "openai/gpt-oss-lab", "reasoning_effort", high()), true, 1),
         (ask("ollama", "qwen-lab:8b", "reasoning_effort", high()), true, 0),
         (ask("vllm", "org/big-lab", "reasoning_effort", high()), true, 0),
@@ -328,6 +349,44 @@ fn replies_have_the_fields_that_the_schemas_require() {
                     for choice in chunk["choices"].as_array().unwrap() {
                         need(choice, provider, &["delta", "finish_reason"]);
                         assert_ne!(choice["finish_reason"], "", "null before the end, never empty");
+                    }
+                }
+            }
+            (Dialect::OpenaiResponses, _) => {
+                let fields = [
+                    "id",
+                    "object",
+                    "created_at",
+                    "error",
+                    "incomplete_details",
+                    "instructions",
+                    "model",
+                    "tools",
+                    "output",
+                    "parallel_tool_calls",
+                    "metadata",
+                    "tool_choice",
+                    "temperature",
+                    "top_p",
+                ];
+                need(&whole, provider, &fields);
+                assert_eq!((&whole["object"], &whole["status"]), (&json!("response"), &json!("completed")));
+                let usage =
+                    ["input_tokens", "input_tokens_details", "output_tokens", "output_tokens_details"];
+                need(&whole["usage"], provider, &usage);
+                let types: Vec<&str> = chunks.iter().map(|c| c["type"].as_str().unwrap()).collect();
+                assert_eq!(types[..2], ["response.created", "response.in_progress"]);
+                assert_eq!(types[2], "response.output_item.added");
+                let end = ["response.content_part.done", "response.output_item.done", "response.completed"];
+                assert_eq!(types[types.len() - 3..], end);
+                for (i, chunk) in chunks.iter().enumerate() {
+                    assert_eq!(chunk["sequence_number"].as_u64(), Some(i as u64));
+                    if chunk["type"].as_str().unwrap().ends_with(".delta") {
+                        need(
+                            chunk,
+                            provider,
+                            &["item_id", "output_index", "content_index", "delta", "logprobs"],
+                        );
                     }
                 }
             }

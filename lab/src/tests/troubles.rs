@@ -179,7 +179,7 @@ fn statuses_are_told_in_each_shape() {
     ] {
         everyone(|provider, model, dialect| {
             let expected = match dialect {
-                Dialect::OpenaiChat => openai,
+                Dialect::OpenaiChat | Dialect::OpenaiResponses => openai,
                 Dialect::Gemini => gemini,
                 Dialect::Anthropic => anthropic,
                 Dialect::WorkersAi => workers,

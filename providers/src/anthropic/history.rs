@@ -1,6 +1,7 @@
 //! The conversation in Anthropic's words: two roles, blocks that are never blank, results before words.
 
 use crate::foreign::{arguments, data_url, unfit};
+use crate::responses::is_sealed;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -157,10 +158,11 @@ fn blocks(parts: &[Part]) -> Result<Vec<Block<'_>>, Fault> {
             // "empty text blocks are refused", and blank ones are too.
             Part::Text(text) | Part::Refusal(text) if text.trim().is_empty() => continue,
             Part::Text(text) | Part::Refusal(text) => Block::Text { text: text.into() },
-            Part::Thinking { text, signature: Some(signature) } => {
+            Part::Thinking { text, signature: Some(signature) } if !is_sealed(signature) => {
                 Block::Thinking { thinking: text, signature }
             }
-            Part::Thinking { signature: None, .. } => continue,
+            // Without a signature, or with one that only OpenAI can read.
+            Part::Thinking { .. } => continue,
             Part::Image { source, .. } => Block::Image { source: image(source)? },
             Part::File { source, name } => {
                 Block::Document { source: document(source)?, title: name.as_deref() }
@@ -232,15 +234,15 @@ fn plain_id(id: &str) -> Cow<'_, str> {
     }
 }
 
+fn is_signed(part: &Part) -> bool {
+    matches!(part, Part::Thinking { signature: Some(signature), .. } if !is_sealed(signature))
+}
+
 /// Whether the current turn, which ends with results, has a call without signed reasoning before it.
 fn lost_thinking(messages: &[Message]) -> bool {
     if messages.last().is_none_or(|last| last.role != Role::Tool) {
         return false;
     }
     let begins = messages.iter().rposition(|m| m.role == Role::User).map_or(0, |at| at + 1);
-    messages
-        .iter()
-        .skip(begins)
-        .filter(|m| !m.tool_calls.is_empty())
-        .any(|m| !m.parts.iter().any(|part| matches!(part, Part::Thinking { signature: Some(_), .. })))
+    messages.iter().skip(begins).filter(|m| !m.tool_calls.is_empty()).any(|m| !m.parts.iter().any(is_signed))
 }

@@ -12,15 +12,20 @@ mod decode;
 mod encode;
 mod fault;
 mod history;
+mod patch;
 mod schema;
 pub mod usage;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
+pub use watch::Watch;
+
 use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance, glance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use serde_json::Value;
 use std::sync::Arc;
 use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
 
@@ -52,6 +57,7 @@ impl Adapter for Anthropic {
             | Caps::SAMPLING
             | Caps::STREAM
             | Caps::PREFILL
+            | Caps::ANTHROPIC_ONLY
     }
 
     fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
@@ -65,26 +71,32 @@ impl Adapter for Anthropic {
             None => {}
         }
         let uri = entrance::uri(&at.base_url, "messages")?;
-        Ok(Door {
-            uri_stream: uri.clone(),
-            uri,
-            headers: entrance::headers(at, &named)?,
-            model: model.into(),
-            card,
-        })
+        let headers = entrance::headers(at, &named)?;
+        Ok(Door::new(uri.clone(), uri, headers, model, card))
     }
 
     fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {
         encode::encode(chat, door)
     }
 
-    /// No client of ours speaks this dialect in bytes.
-    fn patch(&self, _: &RawChat, _: &Door) -> Option<Call> {
-        None
+    fn patch(&self, raw: &RawChat, door: &Door) -> Option<Call> {
+        patch::call(raw, door)
     }
 
     fn passes(&self) -> bool {
-        false
+        true
+    }
+
+    fn watch(&self, _: bool) -> Option<crate::Watch> {
+        Some(crate::Watch::Anthropic(Box::default()))
+    }
+
+    fn count(&self, raw: &RawChat, door: &Door) -> Option<Call> {
+        patch::count(raw, door)
+    }
+
+    fn counted(&self, body: &[u8]) -> Option<u64> {
+        serde_json::from_slice::<Value>(body).ok()?["input_tokens"].as_u64()
     }
 
     fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {

@@ -1,3 +1,5 @@
+mod passing;
+
 use super::*;
 use crate::wild;
 use proptest::prelude::*;

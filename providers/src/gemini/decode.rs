@@ -6,11 +6,9 @@ use serde_json::{Value, json};
 use vocab::{Event, Fault, Finish};
 
 /// A whole answer: one reply, or (where a stream was asked for without `alt=sse`) an array of them.
-pub(super) fn whole(body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
-    let body: Value =
-        serde_json::from_slice(body).map_err(|e| Fault::Garbled(format!("gemini: no JSON: {e}")))?;
+pub(super) fn whole(body: &Value, out: &mut Vec<Event>) -> Result<(), Fault> {
     let mut reading = Reading::default();
-    match &body {
+    match body {
         Value::Array(replies) => {
             for each in replies {
                 reply(&mut reading, each, out)?;
@@ -33,17 +31,33 @@ pub(super) fn whole(body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
 }
 
 pub(super) fn frame(reading: &mut Reading, data: &str, out: &mut Vec<Event>) -> Result<(), Fault> {
+    watched(reading, data, out).0
+}
+
+/// The same, and whether there was something in it that no event tells of.
+pub(super) fn watched(reading: &mut Reading, data: &str, out: &mut Vec<Event>) -> (Result<(), Fault>, bool) {
     let data = data.trim();
     // This dialect has no [DONE], but some of what stands before it adds one.
     if data.is_empty() || data == "[DONE]" {
-        return Ok(());
+        return (Ok(()), false);
     }
-    let value: Value =
-        serde_json::from_str(data).map_err(|e| Fault::Garbled(format!("gemini: a frame is no JSON: {e}")))?;
-    match &value {
+    let value: Value = match serde_json::from_str(data) {
+        Ok(value) => value,
+        Err(e) => return (Err(Fault::Garbled(format!("gemini: a frame is no JSON: {e}"))), false),
+    };
+    let read = match &value {
         Value::Array(replies) => replies.iter().try_for_each(|each| reply(reading, each, out)),
         one => reply(reading, one, out),
-    }
+    };
+    (read, shows(&value))
+}
+
+/// Whether a reply has parts of its own kind: pictures, sound, code that was run.
+pub(super) fn shows(reply: &Value) -> bool {
+    const KINDS: [&str; 4] = ["inlineData", "fileData", "executableCode", "codeExecutionResult"];
+    let own = |part: &Value| KINDS.iter().any(|kind| part[*kind].is_object());
+    let parts = |one: &Value| one["content"]["parts"].as_array().is_some_and(|all| all.iter().any(own));
+    reply["candidates"].as_array().is_some_and(|all| all.iter().any(parts))
 }
 
 /// One reply. `End` comes with the reply after which no choice is open; usage may still follow it.

@@ -11,16 +11,23 @@
 mod decode;
 mod encode;
 mod fault;
+mod glance;
 mod history;
 mod pacific;
+mod patch;
+mod shorten;
 pub mod usage;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
-use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance, glance};
+pub use watch::Watch;
+
+use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
 use bytes::Bytes;
 use http::HeaderMap;
+use serde_json::Value;
 use std::sync::Arc;
 use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
 
@@ -55,6 +62,7 @@ impl Adapter for Gemini {
             | Caps::WEB_SEARCH
             | Caps::SCHEMA_WITH_TOOLS
             | Caps::SCHEMA_STREAM
+            | Caps::GEMINI_ONLY
     }
 
     fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
@@ -63,33 +71,45 @@ impl Adapter for Gemini {
             bare => format!("models/{bare}"),
         };
         let key = at.key.as_deref().map(entrance::credential).transpose()?;
-        Ok(Door {
-            uri: entrance::uri(&at.base_url, &format!("{path}:generateContent"))?,
-            uri_stream: entrance::uri(&at.base_url, &format!("{path}:streamGenerateContent?alt=sse"))?,
-            headers: entrance::headers(
-                at,
-                &key.map(|key| ("x-goog-api-key", key)).into_iter().collect::<Vec<_>>(),
-            )?,
-            model: model.into(),
+        let named: Vec<_> = key.map(|key| ("x-goog-api-key", key)).into_iter().collect();
+        Ok(Door::new(
+            entrance::uri(&at.base_url, &format!("{path}:generateContent"))?,
+            entrance::uri(&at.base_url, &format!("{path}:streamGenerateContent?alt=sse"))?,
+            entrance::headers(at, &named)?,
+            model,
             card,
-        })
+        ))
     }
 
     fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {
         encode::encode(chat, door)
     }
 
-    /// No client of ours speaks this dialect in bytes.
-    fn patch(&self, _: &RawChat, _: &Door) -> Option<Call> {
-        None
+    fn patch(&self, raw: &RawChat, door: &Door) -> Option<Call> {
+        patch::call(raw, door)
+    }
+
+    fn count(&self, raw: &RawChat, door: &Door) -> Option<Call> {
+        patch::count(raw, door)
+    }
+
+    fn counted(&self, body: &[u8]) -> Option<u64> {
+        patch::counted(body)
     }
 
     fn passes(&self) -> bool {
-        false
+        true
+    }
+
+    /// Usage stands in every frame, so there is none that could be left out.
+    fn watch(&self, _: bool) -> Option<crate::Watch> {
+        Some(crate::Watch::Gemini(Box::default()))
     }
 
     fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
-        decode::whole(body, out)
+        let body: Value =
+            serde_json::from_slice(body).map_err(|e| Fault::Garbled(format!("gemini: no JSON: {e}")))?;
+        decode::whole(&body, out)
     }
 
     fn decode_frame(
@@ -102,7 +122,7 @@ impl Adapter for Gemini {
     }
 
     fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
-        glance::by_decoding(self, body)
+        glance::of(body)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

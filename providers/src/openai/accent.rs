@@ -74,7 +74,7 @@ const HINTS: &[&str] = &[
 
 pub const OPENAI: Accent = Accent {
     name: "OpenAI",
-    expresses: Caps::all(),
+    expresses: Caps::all().difference(Caps::OF_DIALECTS),
     limit_field: LimitField::MaxCompletionTokens,
     effort_field: EffortField::Named,
     limit_always: false,
@@ -98,7 +98,8 @@ pub const OPENAI: Accent = Accent {
 
 /// What servers other than OpenAI's cannot be told.
 const FOREIGN: Caps = Caps::all().difference(
-    Caps::OPENAI_ONLY
+    Caps::OF_DIALECTS
+        .union(Caps::OPENAI_ONLY)
         .union(Caps::CUSTOM_TOOLS)
         .union(Caps::AUDIO_OUT)
         .union(Caps::WEB_SEARCH)

@@ -259,7 +259,7 @@ fn format(accent: &Accent, chat: &Chat, caps: Caps, body: &mut Map<String, Value
 }
 
 /// The effort to ask this model for. None: nothing has to be said.
-pub(super) fn effort_for(
+pub(crate) fn effort_for(
     accent: &Accent,
     want: Effort,
     card: &Card,

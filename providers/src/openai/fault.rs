@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 use vocab::{Fault, Instant};
 
-pub(super) fn of(accent: &Accent, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {
+pub(crate) fn of(accent: &Accent, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {
     let tree: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = object(&tree).unwrap_or_else(|| Error::plain(status, body));
     let waits = (wait::wait(headers, &error.message, now), wait::explicit(headers, now));
@@ -23,7 +23,7 @@ pub(super) fn of(accent: &Accent, status: u16, headers: &HeaderMap, body: &[u8],
 }
 
 /// The error that an answer with status 200 holds.
-pub(super) fn within(accent: &Accent, body: &Value) -> Option<Fault> {
+pub(crate) fn within(accent: &Accent, body: &Value) -> Option<Fault> {
     let groq = &body["x_groq"]["error"];
     if let Some(message) = groq.as_str().filter(|m| !m.is_empty()) {
         return Some(Fault::Down(said(message)));

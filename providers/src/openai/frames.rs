@@ -4,7 +4,7 @@ use memchr::memchr2;
 
 /// The end of the first line in `bytes`, and the end of the frame that begins with it (after its blank line). A CR
 /// that ends the bytes ends the frame, though an LF may follow that belongs to it.
-pub(super) fn frame_end(bytes: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn frame_end(bytes: &[u8]) -> Option<(usize, usize)> {
     let first = memchr2(b'\n', b'\r', bytes)?;
     let mut line = first;
     loop {
@@ -20,7 +20,7 @@ pub(super) fn frame_end(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Moves bytes of the chunk to `frame`, line by line, until it is whole (true) or the chunk used up. Says how many.
-pub(super) fn grow(frame: &mut Vec<u8>, chunk: &[u8]) -> (usize, bool) {
+pub(crate) fn grow(frame: &mut Vec<u8>, chunk: &[u8]) -> (usize, bool) {
     let mut taken = 0;
     loop {
         let rest = chunk.get(taken..).unwrap_or_default();

@@ -3,10 +3,10 @@
 //! Nothing is taken apart but what is asked for: texts stay slices of the body, measured where they stand. Whatever is
 //! out of the ordinary is decoded instead, so that a glance never disagrees with a close look.
 
-use super::walk::Walk;
 use super::{OpenAi, usage};
 use crate::{Glance, glance::by_decoding};
 use bytes::Bytes;
+use json::Walk;
 use vocab::{Fault, Finish, Modifiers};
 
 pub(super) fn of(adapter: &OpenAi, body: &Bytes) -> Result<Glance, Fault> {
@@ -28,15 +28,15 @@ impl Once {
 
 /// None where the answer is anything but one choice (or several) of plain text.
 fn plain(body: &[u8]) -> Option<Glance> {
-    let mut walk = Walk::along(body)?;
+    let mut walk = Walk::along(simdutf8::basic::from_utf8(body).ok()?);
     let mut glance = Glance::default();
     let (mut once, mut tier) = (Once(0), Modifiers::empty());
     walk.object(|walk, key| match key {
-        b"choices" => {
+        "choices" => {
             once.take(0)?;
             walk.array(|walk| choice(walk, &mut glance))
         }
-        b"usage" => {
+        "usage" => {
             once.take(1)?;
             match walk.peek()? {
                 b'n' => walk.skip(),
@@ -46,16 +46,16 @@ fn plain(body: &[u8]) -> Option<Glance> {
                 }
             }
         }
-        b"service_tier" => {
+        "service_tier" => {
             once.take(2)?;
             if let Some(name) = walk.string_or_null()? {
-                tier = usage::modifier(std::str::from_utf8(name.plain()?).ok()?);
+                tier = usage::modifier(name.plain()?);
             }
             Some(())
         }
-        b"error" | b"x_groq" | b"usage_breakdown" => walk.is_null()?.then_some(()),
-        b"object" => match walk.string_or_null()? {
-            Some(object) if object.plain()? == b"error" => None,
+        "error" | "x_groq" | "usage_breakdown" => walk.is_null()?.then_some(()),
+        "object" => match walk.string_or_null()? {
+            Some(object) if object.plain()? == "error" => None,
             _ => Some(()),
         },
         _ => walk.skip(),
@@ -71,25 +71,25 @@ fn plain(body: &[u8]) -> Option<Glance> {
 fn choice(walk: &mut Walk<'_>, glance: &mut Glance) -> Option<()> {
     let (mut once, mut index, mut finish, mut text) = (Once(0), 0, None, 0);
     walk.object(|walk, key| match key {
-        b"index" => {
+        "index" => {
             once.take(0)?;
             index = u32::try_from(walk.count()?).ok()?;
             Some(())
         }
-        b"message" => {
+        "message" => {
             once.take(1)?;
             text = message(walk)?;
             Some(())
         }
-        b"finish_reason" => {
+        "finish_reason" => {
             once.take(2)?;
             finish = match walk.string_or_null()? {
                 None => None,
                 Some(reason) => match reason.plain()? {
-                    b"" => None,
-                    b"stop" => Some(Finish::Stop),
-                    b"length" => Some(Finish::Length),
-                    b"content_filter" => Some(Finish::ContentFilter),
+                    "" => None,
+                    "stop" => Some(Finish::Stop),
+                    "length" => Some(Finish::Length),
+                    "content_filter" => Some(Finish::ContentFilter),
                     _ => return None,
                 },
             };
@@ -110,21 +110,21 @@ fn message(walk: &mut Walk<'_>) -> Option<usize> {
     let mut once = Once(0);
     walk.object(|walk, key| {
         let place = match key {
-            b"content" => 0,
-            b"refusal" => 1,
-            b"reasoning_content" => 2,
-            b"reasoning" => 3,
-            b"tool_calls" => {
+            "content" => 0,
+            "refusal" => 1,
+            "reasoning_content" => 2,
+            "reasoning" => 3,
+            "tool_calls" => {
                 if walk.peek()? == b'[' {
                     return walk.array(|_| None);
                 }
                 return walk.is_null()?.then_some(());
             }
-            b"function_call" | b"audio" => return walk.is_null()?.then_some(()),
+            "function_call" | "audio" => return walk.is_null()?.then_some(()),
             _ => return walk.skip(),
         };
         once.take(u32::try_from(place).ok()?)?;
-        texts[place] = walk.string_or_null()?.map_or(0, |text| text.bytes);
+        texts[place] = walk.string_or_null()?.map_or(0, |text| text.len());
         Some(())
     })?;
     let [content, refusal, named, unnamed] = texts;

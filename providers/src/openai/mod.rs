@@ -3,7 +3,7 @@
 mod accent;
 mod encode;
 mod fault;
-mod frames;
+pub(crate) mod frames;
 mod glance;
 mod messages;
 mod mould;
@@ -12,15 +12,16 @@ mod read;
 mod scan;
 pub mod usage;
 mod wait;
-mod walk;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
 pub use accent::{Accent, COMPATIBLE, EffortField, GROQ, LOCAL_LLAMACPP, LimitField, OLLAMA, OPENAI, VLLM};
-pub(crate) use encode::tool as tool_json;
+pub(crate) use encode::{effort_for, tool as tool_json};
+pub(crate) use fault::{of as fault, within as fault_within};
 pub(crate) use messages::data_url_of;
+pub(crate) use patch::apply as splice;
 pub(crate) use read::{call_id, read_frame, read_whole};
 pub use watch::Watch;
 
@@ -49,7 +50,7 @@ impl Adapter for OpenAi {
         let bearer = key.map(|key| entrance::credential(&format!("Bearer {}", key.trim()))).transpose()?;
         let bearer: Vec<_> = bearer.into_iter().map(|value| ("authorization", value)).collect();
         let headers = entrance::headers(at, &bearer)?;
-        Ok(Door { uri_stream: uri.clone(), uri, headers, model: model.into(), card })
+        Ok(Door::new(uri.clone(), uri, headers, model, card))
     }
 
     fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {
@@ -64,8 +65,8 @@ impl Adapter for OpenAi {
         true
     }
 
-    fn watch(&self, drop_usage: bool) -> Option<Watch> {
-        Some(Watch::new(self.0, drop_usage))
+    fn watch(&self, drop_usage: bool) -> Option<crate::Watch> {
+        Some(crate::Watch::Chat(Box::new(Watch::new(self.0, drop_usage))))
     }
 
     fn finish_is_end(&self) -> bool {

@@ -27,7 +27,7 @@ impl Mould {
         if !bytes.get(end - 1..)?.starts_with(&self.after) || inside.iter().any(|b| *b < b' ') {
             return None;
         }
-        let text = scan::unescaped_len(inside)?;
+        let text = json::unescaped_len(inside)?;
         self.misses = 0;
         Some((end - 1 + self.after.len(), text))
     }

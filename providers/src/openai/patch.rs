@@ -45,7 +45,7 @@ pub(super) fn call(accent: &Accent, raw: &RawChat, door: &Door) -> Option<Call> 
 }
 
 /// Text to put where a span is; an empty span is a place to put it in.
-type Edit = (Span, String);
+type Edit = (Span, Bytes);
 
 fn edits(accent: &Accent, raw: &RawChat, door: &Door) -> Option<Vec<Edit>> {
     let (brief, spans, card) = (&raw.brief, &raw.spans, &*door.card);
@@ -75,10 +75,10 @@ fn edits(accent: &Accent, raw: &RawChat, door: &Door) -> Option<Vec<Edit>> {
 
     let mut edits: Vec<Edit> = vec![];
     let mut fields = String::new();
-    let model = Value::from(&*door.model).to_string();
     match &spans.model {
-        Some(span) => edits.push((span.clone(), model)),
-        None => field(&mut fields, "model", &model),
+        Some(span) if raw.body.get(span.clone()) == Some(&*door.model_json) => {}
+        Some(span) => edits.push((span.clone(), door.model_json.clone())),
+        None => field(&mut fields, "model", &Value::from(&*door.model).to_string()),
     }
     if brief.stream {
         let set = spans.stream_options.as_ref().and_then(|span| raw.body.get(span.clone()));
@@ -87,7 +87,7 @@ fn edits(accent: &Accent, raw: &RawChat, door: &Door) -> Option<Vec<Edit>> {
         options.insert("include_usage".into(), true.into());
         let options = Value::Object(options).to_string();
         match &spans.stream_options {
-            Some(span) => edits.push((span.clone(), options)),
+            Some(span) => edits.push((span.clone(), options.into())),
             None => field(&mut fields, "stream_options", &options),
         }
     }
@@ -101,13 +101,14 @@ fn edits(accent: &Accent, raw: &RawChat, door: &Door) -> Option<Vec<Edit>> {
         (Some(_), Some(_)) => return None,
         (Some(span), None) => {
             if too_much {
-                edits.push((span.clone(), most.to_string()));
+                edits.push((span.clone(), most.to_string().into()));
             }
         }
         (None, Some(span)) => {
-            edits.push((key_before(&raw.body, span, other_name)?, format!("\"{}\"", limit_field(accent))));
+            let key = key_before(&raw.body, span, other_name)?;
+            edits.push((key, format!("\"{}\"", limit_field(accent)).into()));
             if too_much {
-                edits.push((span.clone(), most.to_string()));
+                edits.push((span.clone(), most.to_string().into()));
             }
         }
         (None, None) => {
@@ -117,7 +118,7 @@ fn edits(accent: &Accent, raw: &RawChat, door: &Door) -> Option<Vec<Edit>> {
         }
     }
     if !fields.is_empty() {
-        edits.push((spans.start..spans.start, fields));
+        edits.push((spans.start..spans.start, fields.into()));
     }
     Some(edits)
 }
@@ -167,7 +168,8 @@ fn key_before(body: &[u8], span: &Span, name: &str) -> Option<Span> {
     Some(start..end)
 }
 
-fn apply(body: &Bytes, mut edits: Vec<Edit>) -> Option<Segments> {
+/// The body with these edits made, which must not overlap.
+pub(crate) fn apply(body: &Bytes, mut edits: Vec<Edit>) -> Option<Segments> {
     edits.sort_by_key(|(span, _)| span.start);
     let mut out = Vec::with_capacity(edits.len() * 2 + 1);
     let mut done = 0;
@@ -178,7 +180,7 @@ fn apply(body: &Bytes, mut edits: Vec<Edit>) -> Option<Segments> {
         if span.start > done {
             out.push(body.slice(done..span.start));
         }
-        out.push(Bytes::from(text));
+        out.push(text);
         done = span.end;
     }
     out.push(body.slice(done..));

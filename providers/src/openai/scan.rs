@@ -4,7 +4,8 @@
 //! string by string; everything else is skipped. What is not written the usual way is given up (None), and the frame is
 //! parsed instead.
 
-use memchr::{memchr, memchr2};
+use json::unescaped_len;
+use memchr::memchr2;
 use std::ops::Range;
 
 /// The text of a `delta` object.
@@ -160,41 +161,6 @@ pub(super) fn string(object: &[u8], at: usize) -> Option<(&[u8], usize)> {
     }
 }
 
-/// How long the inside of a JSON string is in UTF-8, once its escapes are resolved. None where an escape is none.
-pub(super) fn unescaped_len(inside: &[u8]) -> Option<usize> {
-    let mut length = 0;
-    let mut rest = inside;
-    while let Some(at) = memchr(b'\\', rest) {
-        length += at;
-        let escape = rest.get(at + 1..)?;
-        if *escape.first()? != b'u' {
-            length += 1;
-            rest = escape.get(1..)?;
-            continue;
-        }
-        let unit = |from: usize| {
-            let digits = std::str::from_utf8(escape.get(from..from + 4)?).ok()?;
-            u32::from_str_radix(digits, 16).ok()
-        };
-        let used = match unit(1)? {
-            high @ 0xd800..=0xdbff => {
-                let low = escape.get(5..7).filter(|mark| *mark == b"\\u").and_then(|_| unit(7))?;
-                if !(0xdc00..=0xdfff).contains(&low) || high < 0xd800 {
-                    return None;
-                }
-                length += 4;
-                11
-            }
-            code => {
-                length += char::from_u32(code)?.len_utf8();
-                5
-            }
-        };
-        rest = escape.get(used..)?;
-    }
-    Some(length + rest.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,7 +212,6 @@ mod tests {
         #[test]
         fn anything_is_survived(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             delta_text(&bytes, |_| true);
-            unescaped_len(&bytes);
         }
     }
 }

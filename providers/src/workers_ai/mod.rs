@@ -59,7 +59,7 @@ impl Adapter for WorkersAi {
         let bearer = key.map(|key| entrance::credential(&format!("Bearer {}", key.trim()))).transpose()?;
         let bearer: Vec<_> = bearer.into_iter().map(|value| ("authorization", value)).collect();
         let headers = entrance::headers(at, &bearer)?;
-        Ok(Door { uri_stream: uri.clone(), uri, headers, model: model.into(), card })
+        Ok(Door::new(uri.clone(), uri, headers, model, card))
     }
 
     fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {

@@ -28,6 +28,7 @@ pub fn adapter(name: &str) -> Option<Box<dyn Adapter>> {
         return Some(Box::new(providers::OpenAi(accent)));
     }
     Some(match name {
+        "responses" => Box::new(providers::Responses),
         "workers-ai" => Box::new(providers::WorkersAi),
         "gemini" => Box::new(providers::Gemini),
         "anthropic" => Box::new(providers::Anthropic),
@@ -161,6 +162,7 @@ pub fn raw_chat(text: &str, case: &Case) -> RawChat {
         max_tokens: span(fields.max_tokens),
         max_completion_tokens: span(fields.max_completion_tokens),
         start: text.find('{').expect("an object") + 1,
+        seals: vec![],
     };
     let stricter = |m: &Value| {
         m.get("name").is_some()
@@ -176,16 +178,24 @@ pub fn raw_chat(text: &str, case: &Case) -> RawChat {
     needs.set(Caps::MANY, tree["n"].as_u64() > Some(1));
     needs.set(Caps::JSON_SCHEMA, tree["response_format"]["type"] == "json_schema");
     needs.set(Caps::TOOLS, tree.get("tools").is_some());
+    // Of a Responses request.
+    needs.set(
+        Caps::JSON_SCHEMA,
+        needs.contains(Caps::JSON_SCHEMA) || tree["text"]["format"]["type"] == "json_schema",
+    );
     let max = |key: &str| tree[key].as_u64().and_then(|n| u32::try_from(n).ok());
     let brief = Brief {
         model: tree["model"].as_str().unwrap_or(&case.model).to_owned(),
         needs,
-        max_output: max("max_completion_tokens").or(max("max_tokens")),
+        max_output: max("max_completion_tokens").or(max("max_tokens")).or(max("max_output_tokens")),
         n: 1,
-        effort: tree["reasoning_effort"].as_str().and_then(Effort::named),
+        effort: tree["reasoning_effort"]
+            .as_str()
+            .or(tree["reasoning"]["effort"].as_str())
+            .and_then(Effort::named),
         stream: tree["stream"] == true,
         include_usage: tree["stream_options"]["include_usage"] == true,
         ..Brief::default()
     };
-    RawChat { body: Bytes::copy_from_slice(text.as_bytes()), spans, untidy, brief }
+    RawChat { body: Bytes::copy_from_slice(text.as_bytes()), spans, untidy, brief, headers: vec![] }
 }

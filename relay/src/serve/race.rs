@@ -30,7 +30,7 @@ impl<'a> Journey<'a> {
             Either::Right(((), late)) => late,
         };
         let now = self.relay.clock().now();
-        let Some(second_flight) = self.admit(&second, now) else {
+        let Some(second_flight) = self.admit(second.candidate, second.dearest, now) else {
             return (flight, late.await);
         };
         self.relay.hedged(self.offers[second.offer].cost.unwrap_or_default());

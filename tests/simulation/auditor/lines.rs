@@ -108,7 +108,7 @@ fn tier(record: &Record, seen: &Seen) -> i128 {
     let dearer = match (provider.dialect, provider.flavour) {
         (Dialect::OpenaiChat, Flavour::Openai) => true,
         (Dialect::OpenaiChat, _) | (Dialect::WorkersAi, _) => false,
-        (Dialect::Gemini | Dialect::Anthropic, _) => true,
+        (Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Anthropic, _) => true,
     };
     if dearer && seen.troubles.contains(&Kind::OtherTier) { 2 } else { 1 }
 }

@@ -77,11 +77,10 @@ fn message<E: Error>(at: usize, wire: WireMessage) -> Result<Message, E> {
         return Err(untold("references to earlier audio"));
     }
     let mut parts = Vec::new();
-    // Without its seal, a provider that wants its reasoning back would refuse it.
-    if let (Some(serde_json::Value::String(text)), Some(serde_json::Value::String(signature))) =
-        (wire.reasoning_content, wire.reasoning_signature)
-    {
-        parts.push(Part::Thinking { text, signature: Some(signature) });
+    // Without its seal, a provider that wants its reasoning back would refuse it. The words may be under the seal too.
+    if let Some(serde_json::Value::String(signature)) = wire.reasoning_signature {
+        let text = wire.reasoning_content.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+        parts.push(Part::Thinking { text: text.to_owned(), signature: Some(signature) });
     }
     match wire.content {
         Some(WireContent::Text(text)) => parts.push(Part::Text(text)),

@@ -2,8 +2,7 @@
 
 use super::message::Messages;
 use super::tokens;
-use crate::json::{Object, OneOf, Read, Skip, Text, Wrong, filled, length};
-use serde::de::MapAccess;
+use crate::json::{Members, Object, OneOf, Read, Skip, Text, Wrong, filled, length};
 use vocab::Caps;
 
 const KINDS: [&str; 2] = ["function", "custom"];
@@ -13,7 +12,7 @@ pub(super) struct Call<'m>(pub &'m mut Messages);
 impl<'de> Read<'de> for Call<'_> {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         let Self(all) = self;
         let (mut id, mut kind, mut function, mut custom) = (false, None, false, false);
         while let Some(key) = object.key(&["id", "type", "function", "custom"])? {
@@ -56,7 +55,7 @@ struct Called<'m>(&'m mut Messages, &'static [&'static str; 2]);
 impl<'de> Read<'de> for Called<'_> {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         let Self(all, names) = self;
         let (mut name, mut given) = (false, false);
         while let Some(key) = object.key(names)? {

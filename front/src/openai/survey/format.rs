@@ -1,7 +1,8 @@
 //! The shape of the answer, and the rarer objects.
 
-use crate::json::{AnyObject, Bool, Found, Maybe, Object, OneOf, Read, Skip, Text, Wrong, filled, length};
-use serde::de::MapAccess;
+use crate::json::{
+    AnyObject, Bool, Found, Maybe, Members, Object, OneOf, Read, Skip, Text, Wrong, filled, length,
+};
 use vocab::Caps;
 
 /// `response_format`: what it needs.
@@ -12,7 +13,7 @@ const FORMATS: [&str; 3] = ["text", "json_object", "json_schema"];
 impl<'de> Read<'de> for ResponseFormat {
     type Out = Caps;
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<Caps, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<Caps, Wrong> {
         let (mut kind, mut schema) = (None, false);
         while let Some(key) = object.key(&["type", "json_schema"])? {
             match key {
@@ -39,7 +40,7 @@ struct NamedSchema;
 impl<'de> Read<'de> for NamedSchema {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         let (mut name, mut schema) = (false, false);
         while let Some(key) = object.key(&["name", "schema", "description", "strict"])? {
             match key {
@@ -72,10 +73,10 @@ impl<'de> Read<'de> for Schema {
     type Out = usize;
 
     fn plain(self, found: Found<'_>) -> Result<usize, Wrong> {
-        Err(found.instead_of("a JSON Schema object"))
+        Err(Wrong::instead_of(found, "a JSON Schema object"))
     }
 
-    fn object<M: MapAccess<'de>>(self, object: Object<'de, M>) -> Result<usize, Wrong> {
+    fn object<M: Members<'de>>(self, object: Object<'de, M>) -> Result<usize, Wrong> {
         AnyObject.object(object)
     }
 }
@@ -86,7 +87,7 @@ pub(super) struct Audio;
 impl<'de> Read<'de> for Audio {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         while let Some(key) = object.key(&["format"])? {
             match key {
                 "format" => drop(object.value(OneOf(&["wav", "aac", "mp3", "flac", "opus", "pcm16"]))?),
@@ -103,7 +104,7 @@ pub(super) struct Prediction;
 impl<'de> Read<'de> for Prediction {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         let mut kind = None;
         while let Some(key) = object.key(&["type"])? {
             match key {

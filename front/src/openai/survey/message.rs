@@ -2,12 +2,13 @@
 
 use super::calls::Call;
 use super::parts::{PARTS, Part};
-use crate::json::{AnyObject, Array, Found, Maybe, Object, OneOf, Read, Skip, Text, Wrong, filled, length};
-use serde::de::{MapAccess, SeqAccess};
+use crate::json::{
+    AnyObject, Array, Found, Items, Maybe, Members, Object, OneOf, Read, Skip, Text, Wrong, filled, length,
+};
 use vocab::Caps;
 
 /// The messages, added up.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Messages {
     pub count: usize,
     pub text_bytes: usize,
@@ -30,7 +31,7 @@ impl<'de> Read<'de> for Conversation {
     type Out = Messages;
     const WANTED: &'static str = "an array";
 
-    fn array<A: SeqAccess<'de>>(self, mut array: Array<A>) -> Result<Messages, Wrong> {
+    fn array<A: Items<'de>>(self, mut array: Array<A>) -> Result<Messages, Wrong> {
         let mut all = Messages::default();
         while array.next(Message { all: &mut all, own: Own::default() })?.is_some() {}
         all.count = array.count();
@@ -75,7 +76,7 @@ const FIELDS: [&str; 8] =
 impl<'de> Read<'de> for Message<'_> {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         let Self { all, mut own } = self;
         while let Some(key) = object.key(&FIELDS)? {
             // What stricter servers refuse: names, nulls, and what they do not know.
@@ -175,11 +176,11 @@ impl<'de> Read<'de> for Content<'_> {
                 self.all.untidy = true;
                 Ok(Said::Null)
             }
-            other => Err(other.instead_of(Self::WANTED)),
+            other => Err(Wrong::instead_of(other, Self::WANTED)),
         }
     }
 
-    fn array<A: SeqAccess<'de>>(self, mut array: Array<A>) -> Result<Said, Wrong> {
+    fn array<A: Items<'de>>(self, mut array: Array<A>) -> Result<Said, Wrong> {
         while let Some(kind) = array.next(Part(self.all))? {
             if let Some(first) = self.parts.get_mut(kind) {
                 first.get_or_insert(array.count() - 1);
@@ -199,7 +200,7 @@ impl<'de> Read<'de> for Calls<'_> {
     type Out = usize;
     const WANTED: &'static str = "an array";
 
-    fn array<A: SeqAccess<'de>>(self, mut array: Array<A>) -> Result<usize, Wrong> {
+    fn array<A: Items<'de>>(self, mut array: Array<A>) -> Result<usize, Wrong> {
         while array.next(Call(self.0))?.is_some() {}
         Ok(array.count())
     }

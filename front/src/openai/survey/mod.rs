@@ -14,15 +14,16 @@ mod settings;
 mod tests;
 mod tokens;
 mod tools;
+#[cfg(test)]
+mod ways;
 
 use crate::json::{
-    AnyObject, Bool, Each, Found, Maybe, Object, OneOf, Read, Real, Skip, Text, Whole, Wrong, length, read,
-    text,
+    AnyObject, Bool, Each, Found, Maybe, Members, Object, OneOf, Read, Real, Skip, Text, Whole, Wrong,
+    length, read, text,
 };
 use bytes::Bytes;
 use message::{Conversation, Messages};
 use relay::BadInput;
-use serde::de::MapAccess;
 use vocab::{Brief, Caps, Effort, RawChat, Span, Spans};
 
 const CHOICES_MAX: i64 = 128;
@@ -32,20 +33,20 @@ const OUTPUT_MAX: i64 = 1 << 30;
 /// Looks through a chat completions request.
 pub fn survey(body: Bytes) -> Result<RawChat, BadInput> {
     let survey = text(&body).and_then(|text| {
-        let start = text.len() - text.trim_start_matches([' ', '\t', '\r', '\n']).len() + 1;
-        let mut survey = Survey { spans: Spans { start, ..Spans::default() }, ..Survey::default() };
-        read(text, Request { body: text, survey: &mut survey })?;
+        let mut survey = read(text, Request { body: text })?;
         survey.together()?;
         Ok(survey)
     });
     match survey {
-        Ok(survey) => Ok(RawChat { spans: survey.spans, untidy: survey.untidy, brief: survey.brief, body }),
+        Ok(Survey { spans, untidy, brief, .. }) => {
+            Ok(RawChat { body, spans, untidy, brief, headers: Vec::new() })
+        }
         Err(wrong) => Err(wrong.told(&body)),
     }
 }
 
 /// What the fields say, until all are read and can be held against each other.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Survey {
     brief: Brief,
     spans: Spans,
@@ -99,28 +100,30 @@ const FIELDS: [&str; 35] = [
     "function_call",
 ];
 
-struct Request<'s, 'de> {
+#[derive(Clone, Copy)]
+struct Request<'de> {
     body: &'de str,
-    survey: &'s mut Survey,
 }
 
-impl<'de> Read<'de> for Request<'_, 'de> {
-    type Out = ();
+impl<'de> Read<'de> for Request<'de> {
+    type Out = Survey;
 
-    fn plain(self, _: Found<'_>) -> Result<(), Wrong> {
+    fn plain(self, _: Found<'_>) -> Result<Survey, Wrong> {
         Err(Wrong::field("the body must be a JSON object like {\"model\": …, \"messages\": […]}"))
     }
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<Survey, Wrong> {
+        let start = self.body.len() - self.body.trim_start_matches([' ', '\t', '\r', '\n']).len() + 1;
+        let mut survey = Survey { spans: Spans { start, ..Spans::default() }, ..Survey::default() };
         while let Some(key) = object.key(&FIELDS)? {
-            self.survey.field(key, &mut object, self.body)?;
+            survey.field(key, &mut object, self.body)?;
         }
-        Ok(())
+        Ok(survey)
     }
 }
 
 impl Survey {
-    fn field<'de, M: MapAccess<'de>>(
+    fn field<'de, M: Members<'de>>(
         &mut self,
         key: &str,
         object: &mut Object<'de, M>,
@@ -179,7 +182,7 @@ impl Survey {
     }
 
     /// How the answer is drawn. None for null, here and below.
-    fn sampling<'de, M: MapAccess<'de>>(
+    fn sampling<'de, M: Members<'de>>(
         &mut self,
         key: &str,
         object: &mut Object<'de, M>,
@@ -225,7 +228,7 @@ impl Survey {
     }
 
     /// Tools and the answer's shape.
-    fn structure<'de, M: MapAccess<'de>>(
+    fn structure<'de, M: Members<'de>>(
         &mut self,
         key: &str,
         object: &mut Object<'de, M>,
@@ -238,7 +241,7 @@ impl Survey {
         })
     }
 
-    fn rarity<'de, M: MapAccess<'de>>(
+    fn rarity<'de, M: Members<'de>>(
         &mut self,
         key: &str,
         object: &mut Object<'de, M>,

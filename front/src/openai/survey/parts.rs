@@ -2,8 +2,7 @@
 
 use super::message::Messages;
 use super::tokens;
-use crate::json::{Maybe, Object, OneOf, Read, Skip, Text, Wrong, filled, length};
-use serde::de::MapAccess;
+use crate::json::{Maybe, Members, Object, OneOf, Quoted, Read, Skip, Text, Wrong, filled, length};
 use vocab::Caps;
 
 /// The kinds of parts: the values of `type`, and the names of the fields that go with them.
@@ -16,7 +15,7 @@ pub(super) struct Part<'m>(pub &'m mut Messages);
 impl<'de> Read<'de> for Part<'_> {
     type Out = usize;
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
         let Self(all) = self;
         let mut kind = None;
         let mut there = [false; PARTS.len()];
@@ -62,7 +61,7 @@ struct Image<'m>(&'m mut Messages);
 impl<'de> Read<'de> for Image<'_> {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         let mut tokens = tokens::IMAGE;
         let mut needs = None;
         while let Some(key) = object.key(&["url", "detail"])? {
@@ -88,7 +87,7 @@ struct Audio<'m>(&'m mut Messages);
 impl<'de> Read<'de> for Audio<'_> {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         const FORMATS: [&str; 2] = ["wav", "mp3"];
         let (mut data, mut format) = (None, None);
         while let Some(key) = object.key(&["data", "format"])? {
@@ -111,7 +110,7 @@ struct File<'m>(&'m mut Messages);
 impl<'de> Read<'de> for File<'_> {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         let (mut data, mut id) = (None, None);
         while let Some(key) = object.key(&["file_data", "file_id", "filename"])? {
             match key {
@@ -138,7 +137,8 @@ impl<'de> Read<'de> for File<'_> {
 }
 
 /// What an image's address needs of a model besides eyes.
-fn image_url(url: &str) -> Result<Caps, Wrong> {
+fn image_url(url: Quoted<'_>) -> Result<Caps, Wrong> {
+    let url = url.text();
     if let Some(rest) = url.strip_prefix("data:") {
         let Some((mime, data)) = rest.split_once(";base64,") else {
             return Err(Wrong::field("a data URL must be like \"data:image/png;base64,…\""));
@@ -146,7 +146,7 @@ fn image_url(url: &str) -> Result<Caps, Wrong> {
         if !mime.starts_with("image/") {
             return Err(Wrong::field("a data URL of an image must begin with \"data:image/\""));
         }
-        base64(data)?;
+        base64(Quoted::plainly(data))?;
         return Ok(Caps::empty());
     }
     if url.starts_with("https://") || url.starts_with("http://") {
@@ -156,7 +156,7 @@ fn image_url(url: &str) -> Result<Caps, Wrong> {
 }
 
 /// Its length, if there is anything; the content is the provider's to decode.
-fn base64(data: &str) -> Result<usize, Wrong> {
+fn base64(data: Quoted<'_>) -> Result<usize, Wrong> {
     if data.is_empty() {
         return Err(Wrong::field("the base64 data is empty"));
     }

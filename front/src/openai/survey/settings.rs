@@ -1,15 +1,16 @@
 //! The small top-level fields.
 
 use crate::json::{
-    Array, Bool, Each, Found, Maybe, Object, Read, Real, Skip, Text, Wrong, length, shortened,
+    Array, Bool, Each, Found, Items, Maybe, Members, Object, Quoted, Read, Real, Skip, Text, Wrong, length,
+    shortened,
 };
-use serde::de::{MapAccess, SeqAccess};
 
 /// Longer names are no model's.
 const MODEL_BYTES_MAX: usize = 256;
 const STOPS_MAX: usize = 4;
 
-pub(super) fn model(name: &str) -> Result<String, Wrong> {
+pub(super) fn model(name: Quoted<'_>) -> Result<String, Wrong> {
+    let name = name.text();
     if name.trim().is_empty() {
         return Err(Wrong::field(
             "expected the name of a model or of a policy like \"auto\", got an empty string",
@@ -22,9 +23,9 @@ pub(super) fn model(name: &str) -> Result<String, Wrong> {
         )));
     }
     if name.chars().any(char::is_control) {
-        return Err(Wrong::field(format!("{:?} holds a control character", shortened(name))));
+        return Err(Wrong::field(format!("{:?} holds a control character", shortened(&name))));
     }
-    Ok(name.to_owned())
+    Ok(name.into_owned())
 }
 
 /// Whether usage is to be in the stream.
@@ -33,7 +34,7 @@ pub(super) struct StreamOptions;
 impl<'de> Read<'de> for StreamOptions {
     type Out = bool;
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<bool, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<bool, Wrong> {
         let mut include_usage = false;
         while let Some(key) = object.key(&["include_usage", "include_obfuscation"])? {
             match key {
@@ -56,11 +57,11 @@ impl<'de> Read<'de> for Stop {
     fn plain(self, found: Found<'_>) -> Result<bool, Wrong> {
         match found {
             Found::Text(_) => Ok(true),
-            other => Err(other.instead_of(Self::WANTED)),
+            other => Err(Wrong::instead_of(other, Self::WANTED)),
         }
     }
 
-    fn array<A: SeqAccess<'de>>(self, array: Array<A>) -> Result<bool, Wrong> {
+    fn array<A: Items<'de>>(self, array: Array<A>) -> Result<bool, Wrong> {
         let few = |at, _| {
             if at < STOPS_MAX {
                 return Ok(());
@@ -77,7 +78,7 @@ pub(super) struct LogitBias;
 impl<'de> Read<'de> for LogitBias {
     type Out = bool;
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<bool, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<bool, Wrong> {
         let mut any = false;
         while object.any_key()?.is_some() {
             object.value(Real(-100.0, 100.0))?;
@@ -92,7 +93,7 @@ pub(super) struct Metadata;
 impl<'de> Read<'de> for Metadata {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         while object.any_key()?.is_some() {
             object.value(Text(length))?;
         }

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use vocab::{Caps, Effort, RawChat};
 
 fn look(body: &str) -> Result<RawChat, BadInput> {
-    survey(Bytes::copy_from_slice(body.as_bytes()))
+    let looked = survey(Bytes::copy_from_slice(body.as_bytes()));
+    // All that is usual is walked, and nothing that is refused.
+    assert_eq!(super::ways::walks(body), looked.is_ok(), "{body}");
+    looked
 }
 
 /// A request with these fields besides model and messages.
@@ -310,7 +313,7 @@ fn bad_requests_are_refused_where_they_are_wrong() {
     assert!(bytes.message.contains("column 11: the bytes here are not UTF-8"), "{bytes}");
 }
 
-fn message() -> impl Strategy<Value = Value> {
+pub(super) fn message() -> impl Strategy<Value = Value> {
     prop_oneof![
         ".{0,40}".prop_map(|t| json!({ "role": "user", "content": t })),
         ".{0,40}".prop_map(|t| json!({ "content": t, "role": "system" })),
@@ -321,7 +324,7 @@ fn message() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn request() -> impl Strategy<Value = Value> {
+pub(super) fn request() -> impl Strategy<Value = Value> {
     (
         "[a-z/:.-]{1,20}",
         prop::collection::vec(message(), 1..6),

@@ -2,13 +2,13 @@
 
 use super::format::Schema;
 use crate::json::{
-    AnyObject, Array, Bool, Each, Found, Maybe, Object, OneOf, Read, Skip, Text, Wrong, filled, length,
+    AnyObject, Array, Bool, Each, Found, Items, Maybe, Members, Object, OneOf, Read, Skip, Text, Wrong,
+    filled, length,
 };
-use serde::de::{MapAccess, SeqAccess};
 use vocab::Caps;
 
 /// The tools, added up.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Tools {
     pub count: usize,
     /// There is an array with nothing in it, which some servers refuse.
@@ -18,7 +18,7 @@ pub(super) struct Tools {
     pub bytes: usize,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Choice {
     /// The model must call.
     pub forced: bool,
@@ -32,7 +32,7 @@ impl<'de> Read<'de> for List {
     type Out = Tools;
     const WANTED: &'static str = "an array";
 
-    fn array<A: SeqAccess<'de>>(self, mut array: Array<A>) -> Result<Tools, Wrong> {
+    fn array<A: Items<'de>>(self, mut array: Array<A>) -> Result<Tools, Wrong> {
         let mut tools = Tools::default();
         while array.next(Tool(&mut tools))?.is_some() {}
         tools.count = array.count();
@@ -50,7 +50,7 @@ struct Tool<'t>(&'t mut Tools);
 impl<'de> Read<'de> for Tool<'_> {
     type Out = ();
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         let (mut kind, mut function, mut custom) = (None, false, false);
         while let Some(key) = object.key(&["type", "function", "custom"])? {
             self.0.bytes += FRAME;
@@ -87,7 +87,7 @@ struct Definition;
 impl<'de> Read<'de> for Definition {
     type Out = usize;
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
         let mut name = false;
         let mut bytes = 0;
         while let Some(key) = object.key(&["name", "description", "parameters", "strict"])? {
@@ -113,7 +113,7 @@ struct Named;
 impl<'de> Read<'de> for Named {
     type Out = usize;
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
         let mut name = false;
         let mut bytes = 0;
         while let Some(key) = object.key(&["name"])? {
@@ -138,12 +138,12 @@ impl<'de> Read<'de> for Chosen {
     const WANTED: &'static str = "\"none\", \"auto\", \"required\" or an object that names a tool";
 
     fn plain(self, found: Found<'_>) -> Result<Choice, Wrong> {
-        let Found::Text(_) = found else { return Err(found.instead_of(Self::WANTED)) };
+        let Found::Text(_) = found else { return Err(Wrong::instead_of(found, Self::WANTED)) };
         let choice = OneOf(&["none", "auto", "required"]).plain(found)?;
         Ok(Choice { forced: choice == "required", needs: Caps::empty() })
     }
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<Choice, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<Choice, Wrong> {
         const KINDS: [&str; 3] = ["function", "custom", "allowed_tools"];
         let mut kind = None;
         let mut there = [false; 3];
@@ -183,7 +183,7 @@ struct Allowed;
 impl<'de> Read<'de> for Allowed {
     type Out = bool;
 
-    fn object<M: MapAccess<'de>>(self, mut object: Object<'de, M>) -> Result<bool, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<bool, Wrong> {
         const MODES: [&str; 2] = ["auto", "required"];
         let (mut mode, mut tools) = (None, false);
         while let Some(key) = object.key(&["mode", "tools"])? {

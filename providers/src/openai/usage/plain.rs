@@ -1,43 +1,48 @@
 //! The usage of nearly every reply: chat completions' own names, plain counts, parts that fit into their totals.
 //! Anything else is refused here and read by the long way, so that both ways agree.
 
-use crate::openai::walk::Walk;
+use json::Walk;
 use vocab::{Bucket, Usage};
 
-/// The parts of the prompt, and the buckets they go to.
-const WITHIN: [(&[u8], Bucket); 4] = [
-    (b"cached_tokens", Bucket::CacheRead),
-    (b"audio_tokens", Bucket::InputAudio),
-    (b"cache_write_tokens", Bucket::CacheWrite),
-    (b"image_tokens", Bucket::InputImage),
-];
+/// The bucket of a part of the prompt.
+fn within(part: &str) -> Option<Bucket> {
+    match part {
+        "cached_tokens" => Some(Bucket::CacheRead),
+        "audio_tokens" => Some(Bucket::InputAudio),
+        "cache_write_tokens" => Some(Bucket::CacheWrite),
+        "image_tokens" => Some(Bucket::InputImage),
+        _ => None,
+    }
+}
 
-/// The parts of the completion.
-const WITHOUT: [(&[u8], Bucket); 3] = [
-    (b"reasoning_tokens", Bucket::Reasoning),
-    (b"audio_tokens", Bucket::OutputAudio),
-    (b"image_tokens", Bucket::OutputImage),
-];
+/// The bucket of a part of the completion.
+fn without(part: &str) -> Option<Bucket> {
+    match part {
+        "reasoning_tokens" => Some(Bucket::Reasoning),
+        "audio_tokens" => Some(Bucket::OutputAudio),
+        "image_tokens" => Some(Bucket::OutputImage),
+        _ => None,
+    }
+}
 
 /// The usage object that begins here. None where a part is larger than what it is a part of, and for anything unusual.
 pub(in crate::openai) fn plain(walk: &mut Walk<'_>) -> Option<Usage> {
     let mut usage = Usage::default();
     let (mut input, mut output) = (None, None);
-    let (mut within, mut without) = (None, None);
+    let (mut of_input, mut of_output) = (None, None);
     walk.object(|walk, key| match key {
-        b"prompt_tokens" => once(&mut input, walk.count()?),
-        b"completion_tokens" => once(&mut output, walk.count()?),
-        b"prompt_tokens_details" => once(&mut within, parts(walk, &WITHIN, &mut usage)?),
-        b"completion_tokens_details" => once(&mut without, parts(walk, &WITHOUT, &mut usage)?),
+        "prompt_tokens" => once(&mut input, walk.count()?),
+        "completion_tokens" => once(&mut output, walk.count()?),
+        "prompt_tokens_details" => once(&mut of_input, parts(walk, within, &mut usage)?),
+        "completion_tokens_details" => once(&mut of_output, parts(walk, without, &mut usage)?),
         // The other names of the same.
-        b"input_tokens_details"
-        | b"input_token_details"
-        | b"output_tokens_details"
-        | b"output_token_details" => None,
+        "input_tokens_details" | "input_token_details" | "output_tokens_details" | "output_token_details" => {
+            None
+        }
         _ => walk.skip(),
     })?;
-    usage.set(Bucket::Input, input?.checked_sub(within.unwrap_or(0))?);
-    usage.set(Bucket::Output, output?.checked_sub(without.unwrap_or(0))?);
+    usage.set(Bucket::Input, input?.checked_sub(of_input.unwrap_or(0))?);
+    usage.set(Bucket::Output, output?.checked_sub(of_output.unwrap_or(0))?);
     Some(usage)
 }
 
@@ -46,19 +51,20 @@ fn once(place: &mut Option<u64>, count: u64) -> Option<()> {
 }
 
 /// Puts the parts of a total into their buckets, and says what they come to.
-fn parts(walk: &mut Walk<'_>, known: &[(&[u8], Bucket)], usage: &mut Usage) -> Option<u64> {
+fn parts(walk: &mut Walk<'_>, bucket: fn(&str) -> Option<Bucket>, usage: &mut Usage) -> Option<u64> {
     let (mut sum, mut taken) = (0_u64, 0_u32);
-    walk.object(|walk, key| match known.iter().position(|(name, _)| *name == key) {
-        Some(place) => {
+    walk.object(|walk, key| match bucket(key) {
+        Some(bucket) => {
+            let bit = 1 << bucket as u32;
+            let fresh = taken & bit == 0;
+            taken |= bit;
             let count = walk.count()?;
-            let fresh = taken & (1 << place) == 0;
-            taken |= 1 << place;
-            usage.set(known.get(place)?.1, count);
+            usage.set(bucket, count);
             sum = sum.checked_add(count)?;
             fresh.then_some(())
         }
         // Tells how long what was written lives: read by the long way.
-        None if key == b"cache_write_tokens_details" => None,
+        None if key == "cache_write_tokens_details" => None,
         None => walk.skip(),
     })?;
     Some(sum)
@@ -68,7 +74,7 @@ fn parts(walk: &mut Walk<'_>, known: &[(&[u8], Bucket)], usage: &mut Usage) -> O
 mod tests {
     use super::plain;
     use crate::openai::usage::chat;
-    use crate::openai::walk::Walk;
+    use json::Walk;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -102,7 +108,7 @@ mod tests {
                 "prompt_tokens_details": within, "completion_tokens_details": without,
             });
             let text = usage.to_string();
-            let short = Walk::along(text.as_bytes()).and_then(|mut walk| plain(&mut walk));
+            let short = plain(&mut Walk::along(&text));
             if let Some(short) = short {
                 prop_assert_eq!(Some(short), chat(&usage));
             }

@@ -1,0 +1,111 @@
+//! OpenAI's Responses API.
+//!
+//! What it does otherwise than chat completions: a conversation is a list of items, not of messages; tools, tool
+//! choices and formats are flat; functions are strict unless told not to be; a limit has a least value; reasoning is an
+//! item of its own that has to come back sealed ([`seal`]); streams have named events, an index for every item, whole
+//! items at their end, and three events that end them.
+//!
+//! Nothing is stored at the provider: `store` is always false, so every request says all there is.
+//!
+//! What is dropped without a word, because the answer is as good without it: participant names, reasoning of earlier
+//! turns that is not sealed here, the phase of earlier messages, and the hints named in [`crate::foreign::harmless`].
+//! Everything else that has no counterpart is `Unfit`.
+
+mod encode;
+mod fault;
+mod glance;
+mod input;
+mod patch;
+mod read;
+mod seal;
+mod sieve;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use read::Item;
+pub(crate) use seal::is_sealed;
+pub use watch::Watch;
+
+use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::Arc;
+use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
+
+/// OpenAI's Responses API (`api.openai.com/v1/responses`), and whoever speaks it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Responses;
+
+impl Adapter for Responses {
+    fn dialect(&self) -> Dialect {
+        Dialect::OpenaiResponses
+    }
+
+    fn expresses(&self) -> Caps {
+        Caps::TOOLS
+            | Caps::PARALLEL_TOOLS
+            | Caps::FORCED_TOOL
+            | Caps::SERIAL_TOOLS
+            | Caps::JSON_OBJECT
+            | Caps::JSON_SCHEMA
+            | Caps::SCHEMA_WITH_TOOLS
+            | Caps::SCHEMA_STREAM
+            | Caps::VISION
+            | Caps::IMAGE_URL
+            | Caps::PDF
+            | Caps::REASONING
+            | Caps::LOGPROBS
+            | Caps::SAMPLING
+            | Caps::STREAM
+            | Caps::OPENAI_ONLY
+    }
+
+    fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
+        let uri = entrance::uri(&at.base_url, "responses")?;
+        let key = at.key.as_deref().filter(|key| !key.trim().is_empty());
+        let bearer = key.map(|key| entrance::credential(&format!("Bearer {}", key.trim()))).transpose()?;
+        let bearer: Vec<_> = bearer.into_iter().map(|value| ("authorization", value)).collect();
+        let headers = entrance::headers(at, &bearer)?;
+        Ok(Door::new(uri.clone(), uri, headers, model, card))
+    }
+
+    fn encode(&self, chat: &Chat, door: &Door) -> Result<Call, Fault> {
+        encode::call(chat, door)
+    }
+
+    /// The bytes have to be those of a Responses request.
+    fn patch(&self, raw: &RawChat, door: &Door) -> Option<Call> {
+        patch::call(raw, door)
+    }
+
+    fn passes(&self) -> bool {
+        true
+    }
+
+    fn watch(&self, _: bool) -> Option<crate::Watch> {
+        Some(crate::Watch::Responses(Box::default()))
+    }
+
+    fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
+        read::whole(body, out)
+    }
+
+    fn decode_frame(
+        &self,
+        reading: &mut Reading,
+        frame: &Frame<'_>,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
+        read::frame(reading, frame, out)
+    }
+
+    fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
+        glance::of(self, body)
+    }
+
+    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {
+        fault::of(status, headers, body, now)
+    }
+}
