@@ -25,6 +25,12 @@ enum What {
     Verify,
     /// Print every entry as a line of JSON, oldest first
     Export,
+    /// Print the last entries of every account, oldest first
+    List {
+        /// How many of each account
+        #[arg(long, default_value_t = 20)]
+        last: usize,
+    },
     /// Print every account's money
     Balance,
 }
@@ -40,6 +46,7 @@ impl Ledger {
         match self.what {
             What::Verify => verify(&reader, &accounts, common.json),
             What::Export => export(&reader, &accounts),
+            What::List { last } => list(&reader, &accounts, last, common.json),
             What::Balance => balance(&reader, &accounts, common.json),
         }
     }
@@ -86,6 +93,29 @@ fn export(reader: &Reader, accounts: &[String]) -> Done {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for account in accounts {
         reader.export(account, &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn list(reader: &Reader, accounts: &[String], last: usize, json: bool) -> Done {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for account in accounts {
+        for entry in reader.latest(account, last)?.iter().rev() {
+            if json {
+                serde_json::to_writer(&mut out, entry).map_err(std::io::Error::from)?;
+                writeln!(out)?;
+                continue;
+            }
+            let (time, kind, after) = (entry.time.rfc3339(), entry.kind.name(), entry.balance_after);
+            writeln!(
+                out,
+                "{time} {account} {} {kind} {} {} USD, available {}",
+                entry.seq,
+                entry.op_id,
+                entry.amount,
+                after.available()
+            )?;
+        }
     }
     Ok(out.flush()?)
 }

@@ -9,6 +9,8 @@ pub enum StoreError {
     Locked(PathBuf),
     /// The file was written by a later weir.
     Newer { found: i64, known: i64 },
+    /// The file was written by an earlier weir and was not brought to this version yet.
+    Older { found: i64, known: i64 },
     /// An SQLite file, but not one of ours.
     Foreign(PathBuf),
     /// Not an SQLite file, or a damaged one.
@@ -45,6 +47,11 @@ impl std::fmt::Display for StoreError {
                     "the store is of version {found}, this weir knows up to {known}: use the newer weir"
                 )
             }
+            Self::Older { found, known } => write!(
+                f,
+                "the store is of version {found}, this weir reads version {known}: end the older weir that uses it, then it \
+                 is brought to version {known}"
+            ),
             Self::Foreign(path) => write!(f, "{} is a database, but not a weir store", path.display()),
             Self::Corrupt(why) => write!(f, "the store is damaged: {why}; restore it from a copy"),
             Self::Busy => f.write_str("another program keeps the database locked; let it finish or end it"),

@@ -6,7 +6,7 @@ use super::journal::record::{self, Bytes, Record};
 use super::journal::tail::Found;
 use super::journal::trail::{Task, Trail};
 use super::journal::{Origin, slot};
-use super::rows::Rows;
+use super::pages::Pages;
 use super::{StoreError, schema};
 use billing::{GENESIS, Hash, Tally};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -74,12 +74,10 @@ impl Folder {
                 self.database.display()
             );
         }
-        let mut fold = Fold::new(&work, position, true);
-        let mut rows = Rows::into(&work)?;
+        let mut fold = Fold::new(&work, position, true)?;
         for frame in found.after(before, position)? {
-            fold.frame(&frame, &mut rows)?;
+            fold.frame(&frame)?;
         }
-        rows.end()?;
         let position = fold.end(&[])?;
         let origin = Origin { epoch: before.epoch + 1, ..before };
         work.execute("UPDATE journal SET epoch = ?1, open = ?2", params![origin.epoch.cast_signed(), open])?;
@@ -93,21 +91,23 @@ impl Folder {
     fn fold(&mut self, task: &Task) -> Result<(), StoreError> {
         self.sync_commits(task.sync)?;
         let work = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
-        let mut fold = Fold::new(&work, self.position, false);
+        let mut fold = Fold::new(&work, self.position, false)?;
         for (slot, from, end) in &task.stretches {
             let unreadable =
                 || StoreError::Corrupt(format!("{} is not as it was written", slot.path.display()));
-            self.buffer.resize(usize::try_from(end - from).map_err(|_| unreadable())?, 0);
-            slot.file.read_exact_at(&mut self.buffer, *from)?;
-            let (mut rest, mut at) = (self.buffer.as_slice(), *from);
-            let mut rows = Rows::into(&work)?;
+            let len = usize::try_from(end - from).map_err(|_| unreadable())?;
+            if self.buffer.len() < len {
+                self.buffer.resize(len, 0);
+            }
+            let bytes = &mut self.buffer[..len];
+            slot.file.read_exact_at(bytes, *from)?;
+            let (mut rest, mut at) = (&*bytes, *from);
             while !rest.is_empty() {
                 let frame = frame::read(rest, at).ok_or_else(unreadable)?;
-                fold.frame(&frame, &mut rows)?;
+                fold.frame(&frame)?;
                 at += frame.len as u64;
                 rest = &rest[frame.len..];
             }
-            rows.end()?;
         }
         let position = fold.end(&task.tallies)?;
         work.commit()?;
@@ -139,6 +139,7 @@ impl Folder {
 /// One transaction's work.
 struct Fold<'a> {
     work: &'a Connection,
+    pages: Pages<'a>,
     heads: BTreeMap<i64, Head>,
     position: u64,
     /// Nothing that is read is believed.
@@ -154,11 +155,11 @@ struct Head {
 }
 
 impl<'a> Fold<'a> {
-    const fn new(work: &'a Connection, position: u64, check: bool) -> Self {
-        Self { work, heads: BTreeMap::new(), position, check }
+    fn new(work: &'a Connection, position: u64, check: bool) -> Result<Self, StoreError> {
+        Ok(Self { work, pages: Pages::into(work)?, heads: BTreeMap::new(), position, check })
     }
 
-    fn frame<'b>(&mut self, frame: &Frame<'b>, rows: &mut Rows<'_, 'b>) -> Result<(), StoreError> {
+    fn frame(&mut self, frame: &Frame<'_>) -> Result<(), StoreError> {
         let mut body = Bytes(frame.body);
         for position in frame.head.first..=frame.head.last() {
             let record = record::next(&mut body).ok_or_else(|| {
@@ -172,7 +173,7 @@ impl<'a> Fold<'a> {
                     )));
                 }
                 self.head(&record)?;
-                rows.push(record)?;
+                self.pages.push(&record)?;
                 self.position = position;
             }
         }
@@ -208,6 +209,7 @@ impl<'a> Fold<'a> {
 
     /// Where the accounts stand now, and how far the journal is folded.
     fn end(self, tallies: &[(i64, Tally)]) -> Result<u64, StoreError> {
+        self.pages.end(self.position)?;
         let mut set = self.work.prepare_cached(
             "INSERT INTO account (id, name, head_seq, head_hash, open) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) \
              DO UPDATE SET head_seq = excluded.head_seq, head_hash = excluded.head_hash, open = excluded.open",

@@ -17,13 +17,17 @@
 
 mod books;
 mod cells;
+mod chain;
 mod durable;
 mod error;
 mod fold;
 mod journal;
+mod migrate;
+mod names;
+mod pack;
+mod pages;
 mod queue;
 mod reader;
-mod rows;
 mod schema;
 mod seen;
 mod writer;
@@ -56,8 +60,8 @@ use writer::Shared;
 pub struct Options {
     /// Asked when an account is first used in this process.
     pub terms: Box<dyn Fn(&str) -> Terms + Send + Sync>,
-    /// How long entries gather before they are written together. Zero writes at once what is there; while that is
-    /// synced, the next group gathers by itself. More than zero is for disks that wear or bill by the write.
+    /// How far apart the groups that are written together begin under full load; the lighter it is, the closer. Zero writes at
+    /// once what is there; while that is synced, the next group gathers by itself.
     pub gather: Duration,
     /// How many entries may wait to be written before callers wait.
     pub queue: u64,
@@ -75,7 +79,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             terms: Box::new(|_| Terms::default()),
-            gather: Duration::from_millis(1),
+            gather: Duration::from_millis(2),
             queue: 8_192,
             patience: Duration::from_secs(5),
             segment: 1 << 20,
@@ -253,6 +257,8 @@ impl Store {
         let applied = state.account.apply(op, past, now)?;
         let balance = applied.balance;
         let Some(entry) = applied.entry else {
+            // Whoever did it first may have waited for nothing, and this one may wait for that.
+            self.shared.queue.hurry();
             return Ok(Posted { balance, fresh: false, mark: Mark(self.shared.queue.issued()) });
         };
         let ended = entry.kind.ends().then(|| Seen::key(cell.id, &entry.op_id));
@@ -284,11 +290,12 @@ impl Store {
     }
 }
 
-/// Folds what a weir that could not end in peace left in its journal, if none runs. Returns whether the database has
-/// everything now; if not, a running weir has the file, and the database is about a second behind it.
+/// Folds what a weir that could not end in peace left in its journal, and brings the file to this version, if none runs.
+/// Returns whether the database has everything now; if not, a running weir has the file, and the database is about a second
+/// behind it.
 pub fn catch_up(path: impl AsRef<Path>) -> Result<bool, StoreError> {
     let path = path.as_ref();
-    if journal::slot::found(path)?.is_empty() {
+    if journal::slot::found(path)?.is_empty() && !schema::is_older(path)? {
         return Ok(true);
     }
     let _lock = match schema::lock(path) {

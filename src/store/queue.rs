@@ -4,7 +4,7 @@ use super::journal::{frame, record};
 use billing::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the end of a request may lie before it is written, waiting for a hold to be written with. If the process dies
 /// within that time, the request is settled at its estimate.
@@ -110,9 +110,9 @@ impl Queue {
         self.bell.notify_one();
     }
 
-    /// Waits until there is something to do. What is to be written is swapped for `group`, after letting more gather.
-    /// `behind` is how many writes were not synced.
-    pub fn take(&self, group: &mut Group, gather: Duration, behind: u32) -> Step {
+    /// Waits until there is something to do. What is to be written is swapped for `group`; what is to be synced so long
+    /// after `begun` at the soonest, so that more gathers. `behind` is how many writes were not synced.
+    pub fn take(&self, group: &mut Group, begun: Instant, apart: Duration, behind: u32) -> Step {
         let mut waiting = self.lock();
         while waiting.count == 0 {
             if behind == 0 {
@@ -148,9 +148,12 @@ impl Queue {
             waiting.lazing = false;
         }
         let sync = waiting.urgent || waiting.closing || behind >= LINGER_MOST;
-        if sync && !gather.is_zero() && !waiting.closing {
-            let more = self.bell.wait_timeout_while(waiting, gather, |waiting| !waiting.closing);
-            waiting = more.unwrap_or_else(PoisonError::into_inner).0;
+        if sync && !waiting.closing {
+            let rest = apart.saturating_sub(begun.elapsed());
+            if !rest.is_zero() {
+                let more = self.bell.wait_timeout_while(waiting, rest, |waiting| !waiting.closing);
+                waiting = more.unwrap_or_else(PoisonError::into_inner).0;
+            }
         }
         group.bytes.clear();
         group.bytes.shrink_to(ROOM);

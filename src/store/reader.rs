@@ -1,9 +1,11 @@
 //! Reading the record, beside the writer or while no weir runs.
 
-use super::rows::{COLUMNS, Chain, Money, SEQ_MAX, key, seq};
+use super::chain::{Chain, blob};
+use super::names::Name;
+use super::pages::{SEQ_MAX, of_key, places};
 use super::{StoreError, schema};
-use billing::{BadEntry, Entry, Flaw, GENESIS, Hash, Summary, Tally};
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
+use billing::{BadEntry, Entry, Flaw, Hash, Kind, Summary, Tally};
+use rusqlite::{Connection, OptionalExtension as _};
 use std::path::Path;
 use vocab::{Instant, Pico};
 
@@ -52,11 +54,13 @@ impl Reader {
         let _view = self.view()?;
         let mut lines = 0;
         let Some(head) = self.head(account)? else { return Ok(0) };
-        self.chain(account, head.id, 0)?.walk(self.range()?, 0, SEQ_MAX, |entry| {
+        let chain = self.chain(account, &head);
+        chain.walk(0, SEQ_MAX, |entry, prev_hash| {
+            let entry = chain.whole(entry, prev_hash)?;
             serde_json::to_writer(&mut *out, &entry).map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
             lines += 1;
-            Ok::<_, StoreError>(())
+            Ok(())
         })?;
         Ok(lines)
     }
@@ -65,71 +69,63 @@ impl Reader {
     pub fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let _view = self.view()?;
         let Some(head) = self.head(account)? else { return Ok(Vec::new()) };
-        let last = after.saturating_add(limit as u64);
-        self.collect(account, head.id, after, last, |_| true)
+        self.chain(account, &head).entries(after, after.saturating_add(limit as u64))
+    }
+
+    /// The last entries, newest first.
+    pub fn latest(&self, account: &str, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.back(account, u64::MAX, limit, |_| true)
     }
 
     /// The settle and release entries with `seq` below `before`, newest first.
     pub fn ended(&self, account: &str, before: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.back(account, before, limit, |entry| matches!(entry.kind, Kind::Settle | Kind::Release))
+    }
+
+    fn back(
+        &self,
+        account: &str,
+        before: u64,
+        limit: usize,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, StoreError> {
         let _view = self.view()?;
-        let Some(head) = self.head(account)? else { return Ok(Vec::new()) };
-        let mut keys = self.connection.prepare_cached(
-            "SELECT key FROM entry WHERE key > ?1 AND key < ?2 AND kind IN ('settle', 'release') \
-             ORDER BY key DESC LIMIT ?3",
-        )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let range = (key(head.id, 0), key(head.id, before), limit);
-        let keys = keys.query_map(range, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
-        keys.into_iter()
-            .map(|key| self.one(account, head.id, seq(key)))
-            .filter_map(Result::transpose)
-            .collect()
+        let mut found = Vec::new();
+        let Some(head) = self.head(account)?.filter(|_| limit > 0) else { return Ok(found) };
+        self.chain(account, &head).walk_back(before, |entry| {
+            if wanted(&entry) {
+                found.push(entry);
+            }
+            found.len() < limit
+        })?;
+        Ok(found)
     }
 
     /// Every entry of one id, oldest first. The `seq` of its hold finds the beginning of one that is still open.
     pub fn of_request(&self, account: &str, id: &str, open: Option<u64>) -> Result<Vec<Entry>, StoreError> {
         let _view = self.view()?;
         let Some(head) = self.head(account)? else { return Ok(Vec::new()) };
-        let end = self
-            .connection
-            .prepare_cached(
-                "SELECT seq FROM entry WHERE op_id = ?1 AND account = ?2 AND kind NOT IN ('hold', 'extend')",
-            )?
-            .query_row((id, head.id), |row| row.get::<_, i64>(0))
-            .optional()?
-            .map(i64::cast_unsigned);
-        let (first, last) = match (end, open) {
-            (Some(end), _) => {
-                let last = self.one(account, head.id, end)?;
-                (last.and_then(|entry| hold_of(&entry)).unwrap_or(end), end)
-            }
-            (None, Some(hold)) => (hold, head.seq),
-            (None, None) => return Ok(Vec::new()),
-        };
-        self.collect(account, head.id, first.saturating_sub(1), last, |entry| entry.op_id == id)
+        let chain = self.chain(account, &head);
+        let mut found = Vec::new();
+        for seq in self.known(head.id, id)? {
+            found.extend(chain.one(seq)?.filter(|entry| entry.op_id == id));
+        }
+        // Of an id that ended the hold is where its end says. Extensions alone are those of one that is still open.
+        let ended = found.iter().find(|entry| entry.kind.ends());
+        let hold = ended.map_or(open, hold_of);
+        if let Some(hold) = hold {
+            found.extend(chain.one(hold)?.filter(|entry| entry.op_id == id));
+        }
+        found.sort_by_key(|entry| entry.seq);
+        Ok(found)
     }
 
-    /// What was charged at `from` or later. Times never fall along a record, so where `from` lies is found by halving.
+    /// What was charged at `from` or later.
     pub fn spent(&self, account: &str, from: Instant) -> Result<Pico, StoreError> {
         let _view = self.view()?;
         let Some(head) = self.head(account)? else { return Ok(Pico::ZERO) };
-        let mut at = self.connection.prepare_cached("SELECT time, settled FROM entry WHERE key = ?1")?;
-        let mut at = |seq: u64| {
-            at.query_row([key(head.id, seq)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Money>(1)?.0)))
-        };
-        let (_, now) = at(head.seq)?;
-        // The last entry before `from` is in low..=high, where 0 stands for none.
-        let (mut low, mut high, mut before) = (0, head.seq, Pico::ZERO);
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            let (time, settled) = at(middle)?;
-            if time.cast_unsigned() < from.as_micros() {
-                (low, before) = (middle, settled);
-            } else {
-                high = middle - 1;
-            }
-        }
-        Ok(now.minus(before))
+        let chain = self.chain(account, &head);
+        Ok(chain.settled_at(head.seq)?.minus(chain.settled_before(from, head.seq)?))
     }
 
     /// Where an account stands, from the last tally that was kept and the entries after it. Where that tally does
@@ -143,7 +139,7 @@ impl Reader {
             .query_row([head.id], |row| row.get(0))
             .optional()?;
         if let Some(tally) = kept.and_then(|state| serde_json::from_str::<Tally>(&state).ok()) {
-            let fits = self.one(account, head.id, tally.seq)?.is_some_and(|entry| {
+            let fits = self.chain(account, &head).one(tally.seq)?.is_some_and(|entry| {
                 (entry.hash, entry.balance_after, entry.time) == (tally.head, tally.balance, tally.time)
                     && tally.account == account
                     && tally.held() == tally.balance.held
@@ -168,23 +164,40 @@ impl Reader {
         Ok(Survey { next_id, ended: entries.cast_unsigned().div_ceil(2), with_holds })
     }
 
-    /// Hands over every id that was ever done, with its account's number.
-    pub(super) fn ended_ids(&self, mut take: impl FnMut(i64, &str)) -> Result<(), StoreError> {
-        let mut ids = self.connection.prepare(
-            "SELECT account, op_id FROM entry INDEXED BY entry_done WHERE kind NOT IN ('hold', 'extend')",
-        )?;
-        let mut rows = ids.query(())?;
+    /// Hands over the filter's key of every id that was ever done.
+    pub(super) fn known_keys(&self, mut take: impl FnMut(u64)) -> Result<(), StoreError> {
+        let mut known = self.connection.prepare("SELECT key, places FROM known")?;
+        let mut rows = known.query(())?;
         while let Some(row) = rows.next()? {
-            let id = row.get_ref(1)?.as_str().map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            take(row.get(0)?, id);
+            let shelf = Name::shelf_of(row.get(0)?);
+            places(blob(row, 1)?).for_each(|(print, key)| take(Name { shelf, print }.key(of_key(key).0)));
         }
         Ok(())
     }
 
+    /// Where the entries of an id may be: all but its hold.
+    fn known(&self, account: i64, id: &str) -> Result<Vec<u64>, StoreError> {
+        let name = Name::of(id);
+        let mut known =
+            self.connection.prepare_cached("SELECT places FROM known WHERE key BETWEEN ?1 AND ?2")?;
+        let mut rows = known.query(name.rows())?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let same = places(blob(row, 0)?).filter(|(print, _)| *print == name.print);
+            found.extend(
+                same.map(|(_, key)| of_key(key)).filter(|(of, _)| *of == account).map(|(_, seq)| seq),
+            );
+        }
+        Ok(found)
+    }
+
     fn walked(&self, account: &str, head: &Head, mut tally: Tally) -> Result<Tally, StoreError> {
-        let mut chain = Chain { account, id: head.id, prev_hash: tally.head };
-        chain
-            .walk(self.range()?, tally.seq, SEQ_MAX, |entry| tally.step(&entry).map_err(StoreError::from))?;
+        let chain = self.chain(account, head);
+        chain.walk(
+            tally.seq,
+            SEQ_MAX,
+            |entry, prev_hash| Ok(tally.step(&chain.whole(entry, prev_hash)?)?),
+        )?;
         if (tally.seq, tally.head) == (head.seq, head.hash) {
             return Ok(tally);
         }
@@ -197,11 +210,6 @@ impl Reader {
         Ok(self.connection.unchecked_transaction()?)
     }
 
-    fn range(&self) -> Result<CachedStatement<'_>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM entry WHERE key > ?1 AND key <= ?2 ORDER BY key");
-        Ok(self.connection.prepare_cached(&sql)?)
-    }
-
     fn head(&self, account: &str) -> Result<Option<Head>, StoreError> {
         let mut head =
             self.connection.prepare_cached("SELECT id, head_seq, head_hash FROM account WHERE name = ?1")?;
@@ -211,36 +219,8 @@ impl Reader {
         Ok(head.optional()?)
     }
 
-    /// The chain from after `after` on.
-    fn chain<'a>(&self, account: &'a str, id: i64, after: u64) -> Result<Chain<'a>, StoreError> {
-        let mut before = self.connection.prepare_cached("SELECT hash FROM entry WHERE key = ?1")?;
-        let prev_hash = match after {
-            0 => GENESIS,
-            _ => before.query_row([key(id, after)], |row| row.get(0)).optional()?.unwrap_or(GENESIS),
-        };
-        Ok(Chain { account, id, prev_hash })
-    }
-
-    fn one(&self, account: &str, id: i64, seq: u64) -> Result<Option<Entry>, StoreError> {
-        Ok(self.collect(account, id, seq.saturating_sub(1), seq, |_| true)?.pop())
-    }
-
-    fn collect(
-        &self,
-        account: &str,
-        id: i64,
-        after: u64,
-        last: u64,
-        wanted: impl Fn(&Entry) -> bool,
-    ) -> Result<Vec<Entry>, StoreError> {
-        let mut found = Vec::new();
-        self.chain(account, id, after)?.walk(self.range()?, after, last, |entry| {
-            if wanted(&entry) {
-                found.push(entry);
-            }
-            Ok::<_, StoreError>(())
-        })?;
-        Ok(found)
+    const fn chain<'a>(&'a self, account: &'a str, head: &Head) -> Chain<'a> {
+        Chain { connection: &self.connection, account, id: head.id }
     }
 }
 

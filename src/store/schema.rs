@@ -1,6 +1,6 @@
 //! The file: who has it, what is in it, and how an older one becomes a newer one.
 
-use super::StoreError;
+use super::{StoreError, migrate};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -9,10 +9,13 @@ use std::time::Duration;
 /// `weir`, in the header of the file, so that `file` and we can tell.
 const APPLICATION: i64 = 0x7765_6972;
 
-/// Each brings the file from the version of its place to the next.
-const MIGRATIONS: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
+/// What brings the file from the version of its place to the next. From 2 to 3 there is more to do: see [`migrate`].
+const MIGRATIONS: [&str; 3] = [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
+
+/// How long SQLite's log gets, in bytes.
+const LOG: i64 = 8 << 20;
 
 /// Takes the file for this process. `<file>.lock` is locked, not the database itself, whose locks are SQLite's.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
@@ -33,15 +36,19 @@ pub(super) fn open(path: &Path, patience: Duration) -> Result<Connection, StoreE
     let version = check(&connection, path)?;
     if version == 0 {
         // Entries are appended by the thousand: fewer and larger pages take fewer writes.
-        connection.pragma_update(None, "page_size", 8_192)?;
+        connection.pragma_update(None, "page_size", 16_384)?;
     }
     connection.pragma_update(None, "journal_mode", "wal")?;
     // Every commit is synced, until the one who folds says otherwise of those that need not be.
     connection.pragma_update(None, "synchronous", "full")?;
     // SQLite's own log is moved into the file at some 8 MiB. Nobody waits for that: what is confirmed is in the journal.
-    connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG / page.max(1))?;
     let start = usize::try_from(version).unwrap_or(usize::MAX);
     for (from, sql) in MIGRATIONS.iter().enumerate().skip(start) {
+        if from == 2 && version > 0 {
+            migrate::fill_pages(&mut connection)?;
+        }
         let step = connection.transaction()?;
         step.execute_batch(sql)?;
         step.pragma_update(None, "user_version", i64::try_from(from + 1).unwrap_or(VERSION))?;
@@ -58,7 +65,17 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(Duration::from_secs(5))?;
     match check(&connection, path)? {
         0 => Err(StoreError::Foreign(path.into())),
-        _ => Ok(connection),
+        VERSION => Ok(connection),
+        found => Err(StoreError::Older { found, known: VERSION }),
+    }
+}
+
+/// Whether the file has to be brought to this version first. One that is not there has not.
+pub(super) fn is_older(path: &Path) -> Result<bool, StoreError> {
+    match open_to_read(path) {
+        Err(StoreError::Older { .. }) => Ok(true),
+        Err(StoreError::Disk(_)) if !path.exists() => Ok(false),
+        other => other.map(|_| false),
     }
 }
 

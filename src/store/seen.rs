@@ -4,7 +4,7 @@
 //! says maybe to everything until it has learnt what the file holds.
 
 use super::Reader;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use super::names::Name;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// 64 bytes: a cache line.
@@ -29,9 +29,7 @@ impl Seen {
     }
 
     pub fn key(account: i64, id: &str) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (account, id).hash(&mut hasher);
-        hasher.finish()
+        Name::of(id).key(account)
     }
 
     pub fn insert(&self, key: u64) {
@@ -53,7 +51,7 @@ impl Seen {
 
     /// Reads every ended id from the file. If that fails the filter goes on saying maybe, which is only slower.
     pub fn learn(&self, reader: &Reader) {
-        match reader.ended_ids(|account, id| self.insert(Self::key(account, id))) {
+        match reader.known_keys(|key| self.insert(key)) {
             Ok(()) => self.complete(),
             Err(error) => tracing::warn!(%error, "could not read the known ids; every new id is looked up"),
         }

@@ -8,10 +8,12 @@ use super::journal::trail::Trail;
 use super::queue::{Group, Queue, Step};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// A group of as many entries tells of a load under which the next is let gather.
-const BUSY: u32 = 12;
+/// So many entries a second are a full load, under which groups begin as far apart as they may.
+const FULL_LOAD: u128 = 12_000;
+/// The load is measured over this time at least.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What the two threads of a store share with it.
 #[derive(Clone)]
@@ -79,22 +81,102 @@ impl Drop for Gone<'_> {
 fn write(mut journal: Journal, shared: &Shared, gather: Duration) -> Result<(), StoreError> {
     let mut group = Group::default();
     let mut behind = 0;
-    let mut busy = false;
+    let mut pace = Pace::new(gather);
     loop {
-        // Under load it pays to let more gather, so that they share one sync; a lone request need not wait for others.
-        let step = shared.queue.take(&mut group, if busy { gather } else { Duration::ZERO }, behind);
+        // What a group costs has little to do with how much is in it. So under load it pays to let more gather, while a lone
+        // request need not wait for others.
+        let step = shared.queue.take(&mut group, pace.begun, pace.apart, behind);
         if matches!(step, Step::Write | Step::WriteAndSync) {
+            pace.begin(group.count);
             journal.append(&mut group.bytes, group.count)?;
         }
         match step {
             Step::Write => behind += 1,
             Step::WriteAndSync | Step::Sync => {
                 behind = 0;
-                busy = step == Step::WriteAndSync && group.count >= BUSY;
                 journal.sync()?;
                 shared.durable.reached(journal.durable());
             }
             Step::End => return Ok(()),
         }
+    }
+}
+
+/// How far apart groups begin.
+struct Pace {
+    most: Duration,
+    /// When the last group began.
+    begun: Instant,
+    apart: Duration,
+    /// How long the load is being measured, and what came in that time.
+    span: Duration,
+    entries: u64,
+}
+
+impl Pace {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "how busy the writer is has nothing to do with the time of entries"
+    )]
+    fn new(most: Duration) -> Self {
+        Self { most, begun: Instant::now(), apart: Duration::ZERO, span: Duration::ZERO, entries: 0 }
+    }
+
+    fn begin(&mut self, entries: u32) {
+        let span = self.begun.elapsed();
+        self.begun += span;
+        self.note(entries, span);
+    }
+
+    /// A few requests at once are no load yet: it takes some time of them.
+    fn note(&mut self, entries: u32, span: Duration) {
+        self.span += span;
+        self.entries += u64::from(entries);
+        if self.span >= LOOK {
+            self.apart = apart_under(self.entries, self.span, self.most);
+            (self.span, self.entries) = (Duration::ZERO, 0);
+        }
+    }
+}
+
+/// How far apart groups begin when so many entries came in so long: up to `most`, in proportion to the load.
+fn apart_under(entries: u64, span: Duration, most: Duration) -> Duration {
+    let full = (FULL_LOAD * span.as_micros() / 1_000_000).max(1);
+    let load = u32::try_from(u128::from(entries) * 1_000 / full).unwrap_or(u32::MAX).min(1_000);
+    most * load / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: Duration = Duration::from_millis(2);
+
+    #[test]
+    fn the_busier_it_is_the_further_apart_groups_are() {
+        let apart = |entries, micros| apart_under(entries, Duration::from_micros(micros), MOST).as_micros();
+        assert_eq!(apart(24, 2_000), 2_000, "a full load");
+        assert_eq!(apart(900, 2_000), 2_000, "more than that");
+        assert_eq!(apart(12, 2_000), 1_000);
+        assert_eq!(apart(2, 10_000), 32, "a hundred requests a second");
+        assert_eq!(apart(1, 1_000_000), 0);
+        assert_eq!(apart_under(500, Duration::ZERO, Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_few_requests_at_once_wait_for_nobody() {
+        let mut pace = Pace::new(MOST);
+        pace.note(1, Duration::from_secs(1));
+        for _ in 0..20 {
+            pace.note(2, Duration::from_micros(200));
+            assert_eq!(pace.apart, Duration::ZERO);
+        }
+        for _ in 0..50 {
+            pace.note(60, Duration::from_micros(500));
+        }
+        assert_eq!(pace.apart, MOST);
+        pace.note(0, Duration::from_millis(5));
+        pace.note(20, Duration::from_millis(100));
+        assert!(pace.apart < Duration::from_micros(100), "{:?}", pace.apart);
     }
 }

@@ -1,11 +1,13 @@
-//! One entry as the journal holds it: what the database wants to know besides, its hash, and the bytes that the hash is
-//! made of.
+//! One entry as the journal and the database's pages hold it: what the database wants to know besides, its hash, and the
+//! bytes that the hash is made of.
 
 use billing::{Balance, Entry, Hash, Kind};
 use vocab::{Instant, Pico};
 
-/// An entry in the bytes of a frame. What is read of it is theirs.
+/// An entry in the bytes of a frame or a page. What is read of it is theirs.
 pub struct Record<'a> {
+    /// All of it, with its length.
+    pub bytes: &'a [u8],
     /// The account's number in the database.
     pub account: i64,
     /// How many holds of the account are open after it.
@@ -16,10 +18,10 @@ pub struct Record<'a> {
     pub time: Instant,
     pub kind: Kind,
     pub op_id: &'a str,
-    pub amount: Pico,
-    pub balance_after: Balance,
-    pub detail: &'a str,
-    canonical: &'a [u8],
+    /// What the hash is taken of, after the hash before.
+    pub canonical: &'a [u8],
+    /// Amounts and detail, which only those read who want the whole entry.
+    rest: Bytes<'a>,
 }
 
 /// Appends an entry.
@@ -35,9 +37,10 @@ pub fn write(out: &mut Vec<u8>, account: i64, open: usize, entry: &Entry) {
 }
 
 /// Takes the next entry. None where the bytes are none.
-pub fn next<'a>(bytes: &mut Bytes<'a>) -> Option<Record<'a>> {
-    let len = u32::from_be_bytes(bytes.array()?);
-    let mut bytes = Bytes(bytes.take(usize::try_from(len).ok()?)?);
+pub fn next<'a>(from: &mut Bytes<'a>) -> Option<Record<'a>> {
+    let len = usize::try_from(u32::from_be_bytes(*from.0.first_chunk()?)).ok()?;
+    let whole = from.take(len.checked_add(4)?)?;
+    let mut bytes = Bytes(whole.get(4..)?);
     let account = i64::from_be_bytes(bytes.array()?);
     let open = u32::from_be_bytes(bytes.array()?);
     let hash = bytes.array()?;
@@ -48,26 +51,13 @@ pub fn next<'a>(bytes: &mut Bytes<'a>) -> Option<Record<'a>> {
     let name = bytes.text()?;
     let seq = u64::from_be_bytes(bytes.array()?);
     let time = Instant::from_micros(u64::from_be_bytes(bytes.array()?));
-    let kind = Kind::named(bytes.text()?)?;
+    let kind = kind(bytes.bytes()?)?;
     let op_id = bytes.text()?;
-    let mut money = || bytes.array().map(i128::from_be_bytes).map(Pico);
-    let amount = money()?;
-    let balance_after = Balance { granted: money()?, settled: money()?, held: money()? };
-    let detail = bytes.text()?;
-    bytes.0.is_empty().then_some(Record {
-        account,
-        open,
-        hash,
-        name,
-        seq,
-        time,
-        kind,
-        op_id,
-        amount,
-        balance_after,
-        detail,
-        canonical,
-    })
+    Some(Record { bytes: whole, account, open, hash, name, seq, time, kind, op_id, canonical, rest: bytes })
+}
+
+fn kind(name: &[u8]) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.name().as_bytes() == name)
 }
 
 impl Record<'_> {
@@ -75,9 +65,37 @@ impl Record<'_> {
     pub fn follows(&self, prev_hash: &Hash) -> bool {
         billing::link(prev_hash, self.canonical) == self.hash
     }
+
+    /// What the account had been charged altogether.
+    pub fn settled(&self) -> Option<Pico> {
+        let mut rest = self.rest;
+        rest.take(2 * size_of::<i128>())?;
+        rest.money()
+    }
+
+    /// The entry as such. The hash before is not in it.
+    pub fn entry(&self, prev_hash: Hash) -> Option<Entry> {
+        let mut rest = self.rest;
+        let amount = rest.money()?;
+        let balance_after = Balance { granted: rest.money()?, settled: rest.money()?, held: rest.money()? };
+        let detail = rest.text()?.to_owned();
+        rest.0.is_empty().then(|| Entry {
+            account: self.name.into(),
+            seq: self.seq,
+            time: self.time,
+            kind: self.kind,
+            op_id: self.op_id.into(),
+            amount,
+            balance_after,
+            detail,
+            prev_hash,
+            hash: self.hash,
+        })
+    }
 }
 
 /// Bytes that are taken from the front.
+#[derive(Clone, Copy)]
 pub struct Bytes<'a>(pub &'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -93,9 +111,18 @@ impl<'a> Bytes<'a> {
         Some(*taken)
     }
 
+    fn money(&mut self) -> Option<Pico> {
+        self.array().map(i128::from_be_bytes).map(Pico)
+    }
+
+    /// Bytes behind their length.
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let len = u32::from_be_bytes(self.array()?);
+        self.take(usize::try_from(len).ok()?)
+    }
+
     /// A text behind its length.
     fn text(&mut self) -> Option<&'a str> {
-        let len = u32::from_be_bytes(self.array()?);
-        std::str::from_utf8(self.take(usize::try_from(len).ok()?)?).ok()
+        std::str::from_utf8(self.bytes()?).ok()
     }
 }
