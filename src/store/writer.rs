@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// So many entries a second are a full load, under which groups begin as far apart as they may.
 const FULL_LOAD: u128 = 12_000;
 /// The load is measured over this time at least.
-const LOOK: Duration = Duration::from_millis(5);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What the two threads of a store share with it.
 #[derive(Clone)]
@@ -167,15 +167,15 @@ mod tests {
     fn a_few_requests_at_once_wait_for_nobody() {
         let mut pace = Pace::new(MOST);
         pace.note(1, Duration::from_secs(1));
-        for _ in 0..20 {
+        for _ in 0..200 {
             pace.note(2, Duration::from_micros(200));
             assert_eq!(pace.apart, Duration::ZERO);
         }
-        for _ in 0..50 {
+        for _ in 0..250 {
             pace.note(60, Duration::from_micros(500));
         }
         assert_eq!(pace.apart, MOST);
-        pace.note(0, Duration::from_millis(5));
+        pace.note(0, LOOK);
         pace.note(20, Duration::from_millis(100));
         assert!(pace.apart < Duration::from_micros(100), "{:?}", pace.apart);
     }
