@@ -6,7 +6,7 @@ const config :Workerd.Config = (
   services = [
     (name = "weir", worker = .weir),
     (name = "do", disk = (writable = true)),
-    (name = "internet", network = (allow = ["public", "private", "local"])),
+    (name = "provider", external = (address = "127.0.0.1:9100", http = ())),
   ],
   sockets = [(name = "http", address = "127.0.0.1:9222", http = (), service = "weir")],
 );
@@ -14,10 +14,11 @@ const config :Workerd.Config = (
 const weir :Workerd.Worker = (
   modules = [
     (name = "index.js", esModule = embed "../../build/index.js"),
+    (name = "core.js", esModule = embed "../../build/core.js"),
     (name = "index_bg.wasm", wasm = embed "../../build/index_bg.wasm"),
   ],
   compatibilityDate = "2026-04-01",
-  globalOutbound = "internet",
+  globalOutbound = "provider",
   durableObjectNamespaces = [(className = "Account", uniqueKey = "weir-account", enableSql = true)],
   durableObjectStorage = (localDisk = "do"),
   bindings = [

@@ -6,7 +6,9 @@
 
 pub mod account;
 pub mod approximate;
+pub mod fresh;
 pub mod hints;
+pub mod purse;
 pub mod record;
 pub mod setup;
 
@@ -32,7 +34,7 @@ mod tests {
                 let all = environment[key].as_array().unwrap().iter();
                 all.map(|b| b[name].as_str().unwrap().to_owned()).collect::<Vec<_>>()
             };
-            assert_eq!(list("kv_namespaces", "binding"), ["KV_BILLING", "KEYS", "GLOBAL_CACHE"]);
+            assert_eq!(list("kv_namespaces", "binding"), ["KV_BILLING", "GLOBAL_CACHE"]);
             assert_eq!(environment["ai"]["binding"].as_str(), Some("AI"));
             let objects = environment["durable_objects"]["bindings"].as_array().unwrap();
             assert_eq!(objects[0]["name"].as_str(), Some("ACCOUNT"));

@@ -34,9 +34,10 @@ const store = {
   kvNamespaces: { REAL: "KV_BILLING" },
   script: `
     import { WorkerEntrypoint } from "cloudflare:workers";
-    let failing = false, failures = 0;
+    let failing = false, failures = 0, slow = 0;
     export class Store extends WorkerEntrypoint {
       async put(name, text) {
+        if (slow) await new Promise((resolve) => setTimeout(resolve, slow));
         if (failing) { failures += 1; throw new Error("KV is out of order"); }
         await this.env.REAL.put(name, text);
       }
@@ -49,6 +50,7 @@ const store = {
         const { pathname } = new URL(request.url);
         if (pathname === "/fail") failing = true;
         if (pathname === "/heal") failing = false;
+        if (pathname === "/slow") slow = 700;
         return new Response(String(failures));
       },
     };
@@ -72,6 +74,7 @@ export class World {
       modulesRoot: BUILD,
       modules: [
         { type: "ESModule", path: join(BUILD, "index.js") },
+        { type: "ESModule", path: join(BUILD, "core.js") },
         { type: "CompiledWasm", path: join(BUILD, "index_bg.wasm") },
       ],
       compatibilityDate: "2026-04-01",

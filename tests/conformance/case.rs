@@ -43,6 +43,10 @@ pub struct Case {
     /// USD for a million tokens in and out, by the provider's letter.
     #[serde(default)]
     pub prices: BTreeMap<String, [String; 2]>,
+    /// So many requests before, which the best provider serves and nobody looks at: what is measured of it bears on those
+    /// that follow.
+    #[serde(default)]
+    pub warm: usize,
     pub ask: Vec<Ask>,
 }
 
@@ -77,6 +81,9 @@ pub struct Ask {
     /// The client leaves when the first content has come.
     #[serde(default)]
     pub leaves: bool,
+    /// It is asked so long after the one before, in milliseconds.
+    #[serde(default)]
+    pub after_ms: u64,
     pub expect: Expect,
     /// What the Worker does instead, where that is a deliberate difference: then this request and the case's chain are
     /// not compared, only held against this.

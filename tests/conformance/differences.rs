@@ -96,6 +96,26 @@ pub const DIFFERENCES: &[Difference] = &[
         words_of: &["cut", "stream_broken"],
     },
     Difference {
+        what: "When a hold is on disk",
+        native: "itself, before the first byte of the answer leaves",
+        worker: "itself, before anything is sent upstream, where the client chose the request's id or the account is nearly \
+                 spent; else the slice of the balance it comes out of is, and its own entry follows within 50 ms",
+        why: "a call of the account's object for each request costs more than the rest of it; of an isolate that dies within \
+              those 50 ms one entry is left, `slice-…`, settled as estimated",
+        headers: &[],
+        words_of: &[],
+        cases: &[],
+    },
+    Difference {
+        what: "A short body that stops coming",
+        native: "408 after `body_idle_ms`",
+        worker: "waited for until the platform ends the connection",
+        why: "a body up to 1 MiB is taken from the runtime in one piece",
+        headers: &[],
+        words_of: &[],
+        cases: &[],
+    },
+    Difference {
         what: "An upstream that hangs up right after its head",
         native: "`cut`: the head was there, so what it may have used is charged as estimated",
         worker: "`down`: nothing is charged",

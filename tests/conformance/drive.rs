@@ -22,7 +22,10 @@ pub fn play(case: &Case, shell: &Shell) -> Played {
     let mut complaints = Vec::new();
     let mut asks = Vec::new();
     // What an earlier request measured bears on the decisions after it.
-    let mut warm = false;
+    let mut warm = case.warm > 0;
+    for place in 0..case.warm {
+        complaints.extend(warmed(case, place, shell));
+    }
     for (place, ask) in case.ask.iter().enumerate() {
         let (seen, wrong) = one(case, place, shell, warm);
         warm |= ask.expect.ends.as_deref() != Some("nothing");
@@ -41,12 +44,34 @@ pub fn play(case: &Case, shell: &Shell) -> Played {
     Played { transcript: json!({"asks": asks, "verified": verified}), complaints }
 }
 
+/// A request that is only there for what is measured of it.
+fn warmed(case: &Case, place: usize, shell: &Shell) -> Option<String> {
+    let (method, path, mut headers, body) = case.request(0);
+    let say = serde_json::json!({
+        "model": format!("{}/chat", case.provider("a")), "max_tokens": 40, "stream": true,
+        "messages": [{"role": "user", "content": "hi"}],
+    });
+    headers.retain(|(name, _)| name != "x-request-id");
+    headers.push(("x-request-id".into(), format!("{}-warm-{place}", case.name)));
+    debug_assert!(
+        !body.is_empty() && path == "/v1/chat/completions",
+        "a case that is warmed asks for a chat"
+    );
+    let reply = shell.open().ask(&shell.request(&case.name, &method, &path, &headers, &say.to_string()));
+    (reply.status != 200).then(|| format!("{}: warming met {}", case.name, reply.status))
+}
+
 fn one(case: &Case, place: usize, shell: &Shell, warm: bool) -> (Value, Vec<String>) {
     let ask = &case.ask[place];
     let (method, path, headers, body) = case.request(place);
     let caller = ask.caller.as_deref().unwrap_or(&case.name);
     let bytes = shell.request(caller, &method, &path, &headers, &body);
-    let reply = if ask.leaves { first_content(shell, &bytes) } else { shell.open().ask(&bytes) };
+    std::thread::sleep(Duration::from_millis(ask.after_ms));
+    let reply = match method.as_str() {
+        _ if ask.leaves => first_content(shell, &bytes),
+        "HEAD" => shell.open().send(&bytes).head().expect("there is a head"),
+        _ => shell.open().ask(&bytes),
+    };
     let mut seen = transcript::of(&reply, warm, &|provider| case.owns(provider));
     if ask.leaves {
         // How much came before it left is chance.

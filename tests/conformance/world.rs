@@ -108,6 +108,7 @@ fn scenario(cases: &[Case]) -> String {
 fn config(cases: &[Case], lab: &Lab) -> String {
     let mut text = format!(
         "[bounds]\nfirst_content_ms = 1500\nidle_ms = 1500\ndeadline_ms = 5000\nconnect_ms = 1500\n\
+         hedge_permille = 1000\n[policies.hedged]\nhedge = true\n\
          [service.cors]\norigins = [\"{PAGE}\"]\ncredentials = true\n\
          [service.context]\nsecrets = [\"{SECRET_NAME}\"]\nissuer = \"gateway\"\n"
     );

@@ -17,6 +17,11 @@ pub struct Letter {
     pub progress: Vec<Progress>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Read>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Slice>,
+    /// Nobody waits for what the posts did: only what was refused is told, and the balance.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub quiet: bool,
 }
 
 /// An operation, and when it was asked for.
@@ -24,6 +29,24 @@ pub struct Letter {
 pub struct Post {
     pub now: Instant,
     pub op: Op,
+    /// It was decided by the isolate, out of its slice.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub leased: bool,
+}
+
+/// An isolate's slice of the balance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// The isolate's name for itself.
+    pub of: String,
+    /// How much it would like to have; nothing: it gives back what it has; None: it does not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub want: Option<Pico>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// How far a request has come that is still being answered. Not an entry: it counts only if the request is never heard
@@ -71,7 +94,21 @@ pub struct Done {
 /// Answers in the order of what was asked.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Reply {
+    /// Of a quiet letter nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub posted: Vec<Result<Done, Refusal>>,
+    /// Of a quiet letter: what was not done, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<(String, Refusal)>,
+    /// After all that was posted.
+    pub balance: Balance,
+    /// What is left in the isolate's slice after all that was posted. None: it has none, and is to give back what it
+    /// may have had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Pico>,
+    /// Somebody was refused who may be let in when slices are back: to be asked again in a moment.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub wait: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
 }

@@ -6,23 +6,31 @@
 mod import;
 mod letter;
 mod shelf;
+mod slices;
 #[cfg(test)]
 mod tests;
 
 pub use import::{Import, Imported, import};
-pub use letter::{Done, Found, Letter, Post, Progress, Read, Reply, Verified};
+pub use letter::{Done, Found, Letter, Post, Progress, Read, Reply, Slice, Verified};
+#[cfg(test)]
+pub use shelf::memory;
 pub use shelf::{Shelf, note};
 
-use billing::{Account, Entry, Op, Tally};
+use billing::{Account, Entry, Line, Op, Refusal, Tally};
 use relay::config::Terms;
+use slices::Slices;
+use std::collections::BTreeSet;
 use std::fmt;
-use vocab::{Duration, Instant, Pico};
+use vocab::{Duration, Instant, Pico, Usage};
 
 /// A tally is noted every so many entries, so that waking up walks no more than these.
 const TALLY_EVERY: u64 = 256;
 
 /// Entries are read that many at a time where all of them are walked.
 const PAGE: usize = 512;
+
+/// The outcome on the line of what was never heard of again.
+const ORPHAN: &str = "orphan";
 
 /// Most entries that one read gives.
 const READ_MAX: usize = 1_000;
@@ -49,6 +57,9 @@ impl fmt::Display for Broken {
 pub struct Desk<S> {
     shelf: S,
     account: Account,
+    slices: Slices,
+    /// Requests of which it may be noted how far they had come.
+    noted: BTreeSet<String>,
 }
 
 impl<S: Shelf> Desk<S> {
@@ -66,7 +77,13 @@ impl<S: Shelf> Desk<S> {
             None => Tally::new(name),
         };
         let tally = walk(&shelf, tally)?;
-        Ok(Self { shelf, account: Account::resume(tally, None) })
+        let slices = match shelf.note(note::SLICES).map_err(storage)? {
+            // A note that cannot be read sets nothing aside: it is not the record.
+            Some(text) => serde_json::from_str(&text).unwrap_or_default(),
+            None => Slices::default(),
+        };
+        let noted = tally.open.keys().cloned().collect();
+        Ok(Self { shelf, account: Account::resume(tally, None), slices, noted })
     }
 
     pub const fn shelf(&self) -> &S {
@@ -87,21 +104,66 @@ impl<S: Shelf> Desk<S> {
     }
 
     /// Does all that a letter asks. After an error the desk is to be opened anew.
-    pub fn serve(&mut self, letter: Letter) -> Result<Reply, Broken> {
-        let Letter { terms, posts, progress, read, .. } = letter;
-        let mut posted = Vec::with_capacity(posts.len());
+    pub fn serve(&mut self, letter: Letter, now: Instant) -> Result<Reply, Broken> {
+        let Letter { terms, posts, progress, read, slice, quiet, .. } = letter;
+        let mut reply = Reply::default();
         let mut fresh = Vec::with_capacity(posts.len());
-        self.account.set_overdraft(terms.overdraft);
-        for Post { now, op } in posts {
-            self.greet(terms, now, &mut fresh)?;
-            posted.push(self.post(op, now, &mut fresh)?);
+        let mut told = Pico::ZERO;
+        let of = slice.as_ref().map_or("", |slice| &slice.of);
+        let ended = self.ended_among(&posts)?;
+        for Post { now: at, op, leased } in posts {
+            self.greet(terms, at, &mut fresh)?;
+            let (amount, estimate) = set_aside(&op);
+            let covered = leased && self.slices.covers(of, amount);
+            let id = if quiet { op.id().to_owned() } else { String::new() };
+            // What is set aside for isolates is nobody else's.
+            let rest = terms.overdraft.map(|overdraft| overdraft.minus(self.slices.total()));
+            self.account.set_overdraft(if covered { None } else { rest });
+            let done = self.post(op, at, &ended, &mut fresh)?;
+            if covered && done.as_ref().is_ok_and(|done| done.fresh) {
+                self.slices.spend(of, amount);
+                told = told.plus(estimate);
+            }
+            if matches!(done, Err(Refusal::Poor { .. })) {
+                reply.wait |= self.slices.tighten(now);
+            }
+            match done {
+                done if !quiet => reply.posted.push(done),
+                Err(refusal) => reply.refused.push((id, refusal)),
+                Ok(_) => {}
+            }
+        }
+        reply.balance = self.account.balance();
+        if let Some(slice) = &slice {
+            let free = terms
+                .overdraft
+                .map(|overdraft| reply.balance.available().plus(overdraft).minus(self.slices.total()));
+            reply.slice = self.slices.ask(slice, free, told, now);
         }
         self.keep(&fresh)?;
+        self.note_slices()?;
         for at in progress {
             self.hear(&at)?;
         }
-        let found = read.map(|read| self.read(read, terms)).transpose()?;
-        Ok(Reply { posted, found })
+        reply.found = read.map(|read| self.read(read, terms)).transpose()?;
+        Ok(reply)
+    }
+
+    /// Which of the requests that begin here were told of before: asked once for all of them.
+    fn ended_among(&self, posts: &[Post]) -> Result<BTreeSet<String>, Broken> {
+        let closed = posts.iter().map(|post| post.op.id()).filter(|id| self.account.open(id).is_none());
+        let mut ids: Vec<&str> = closed.collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() { Ok(BTreeSet::new()) } else { self.shelf.ended_of(&ids).map_err(storage) }
+    }
+
+    fn note_slices(&mut self) -> Result<(), Broken> {
+        match self.slices.news() {
+            None => Ok(()),
+            Some(none) if none.is_empty() => self.shelf.drop_note(note::SLICES).map_err(storage),
+            Some(text) => self.shelf.take_note(note::SLICES, &text).map_err(storage),
+        }
     }
 
     /// Settles the holds whose lease has ended at `now`: at what is known of them, else at their estimate, marked.
@@ -131,17 +193,42 @@ impl<S: Shelf> Desk<S> {
                 });
             }
         }
+        let ended = BTreeSet::new();
         for op in orphans {
             // One that cannot be settled stays, for a person to see.
-            let _refused = self.post(op, now, &mut fresh)?;
+            let _refused = self.post(op, now, &ended, &mut fresh)?;
+        }
+        for (id, owed) in self.slices.lost(now, unheard) {
+            self.owe(id, owed, now, &mut fresh)?;
         }
         self.keep(&fresh)?;
-        Ok(fresh.len())
+        self.note_slices()?;
+        Ok(fresh.iter().filter(|entry| entry.kind.ends()).count())
     }
 
-    /// When the first lease ends.
+    /// What an isolate may have begun and never told of: a hold out of what was its slice, settled at once, marked.
+    fn owe(&mut self, id: String, owed: Pico, now: Instant, fresh: &mut Vec<Entry>) -> Result<(), Broken> {
+        if owed <= Pico::ZERO {
+            return Ok(());
+        }
+        // It was set aside until just now, so it is there.
+        self.account.set_overdraft(None);
+        let (ended, tags) = (BTreeSet::new(), String::new());
+        let hold = Op::Hold { id: id.clone(), amount: owed, estimate: owed, lease_until: now, tags };
+        let usage = Usage { estimated: true, ..Usage::default() };
+        let (provider, model) = ("".into(), "".into());
+        let line = Line { provider, model, usage, price: None, amount: owed, outcome: ORPHAN.into() };
+        for op in [hold, Op::Settle { id, lines: vec![line], estimated: true }] {
+            // One that is refused was done before.
+            let _refused = self.post(op, now, &ended, fresh)?;
+        }
+        Ok(())
+    }
+
+    /// When the first lease ends, of a hold or of a slice.
     pub fn lease_ends(&self) -> Option<Instant> {
-        self.account.tally().open.values().map(|open| open.lease_until).min()
+        let holds = self.account.tally().open.values().map(|open| open.lease_until).min();
+        holds.into_iter().chain(self.slices.end()).min()
     }
 
     /// Entries that were not copied yet, oldest first.
@@ -190,36 +277,40 @@ impl<S: Shelf> Desk<S> {
         }
         let (id, reason) = ("opening".into(), "opening credit".into());
         // An amount that cannot be granted: the account goes without, as it would without the setting.
-        let _refused = self.post(Op::Grant { id, amount: terms.opening, reason }, now, fresh)?;
+        let grant = Op::Grant { id, amount: terms.opening, reason };
+        let _refused = self.post(grant, now, &BTreeSet::new(), fresh)?;
         Ok(())
     }
 
+    /// `ended`: ids that the shelf has an end of.
     fn post(
         &mut self,
         op: Op,
         now: Instant,
+        ended: &BTreeSet<String>,
         fresh: &mut Vec<Entry>,
-    ) -> Result<Result<Done, billing::Refusal>, Broken> {
+    ) -> Result<Result<Done, Refusal>, Broken> {
         let id = op.id().to_owned();
         let open = self.account.open(&id).is_some();
-        let past = if open { vec![] } else { self.past(&id, fresh)? };
+        let past = if open { vec![] } else { self.past(&id, ended.contains(&id), fresh)? };
         let applied = match self.account.apply(op, &past, now) {
             Ok(applied) => applied,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let balance = applied.balance;
         let Some(entry) = applied.entry else { return Ok(Ok(Done { balance, fresh: false })) };
-        if open && entry.kind.ends() {
+        if open && entry.kind.ends() && self.noted.remove(&id) {
             self.shelf.drop_note(&note::progress(&id)).map_err(storage)?;
         }
         fresh.push(entry);
         Ok(Ok(Done { balance, fresh: true }))
     }
 
-    /// What the record holds of an id that has no open hold, what is just being written included.
-    fn past(&self, id: &str, fresh: &[Entry]) -> Result<Vec<Entry>, Broken> {
+    /// What the record holds of an id that has no open hold, what is just being written included. `ended`: the shelf may
+    /// have an end of it.
+    fn past(&self, id: &str, ended: bool, fresh: &[Entry]) -> Result<Vec<Entry>, Broken> {
         let just = fresh.iter().find(|e| e.op_id == id && e.kind.ends());
-        let kept = if just.is_none() { self.shelf.end(id).map_err(storage)? } else { None };
+        let kept = if just.is_none() && ended { self.shelf.end(id).map_err(storage)? } else { None };
         // It may have begun before what is just being written.
         let mut past = match kept.as_ref().or(just) {
             Some(end) => {
@@ -252,6 +343,7 @@ impl<S: Shelf> Desk<S> {
             return Ok(());
         }
         let text = serde_json::to_string(progress).map_err(storage)?;
+        self.noted.insert(progress.id.clone());
         self.shelf.take_note(&note::progress(&progress.id), &text).map_err(storage)
     }
 
@@ -280,7 +372,7 @@ impl<S: Shelf> Desk<S> {
                 let open = self.account.open(&id).map(|open| open.seq);
                 let past = match open {
                     Some(hold) => self.shelf.of(&id, hold.saturating_sub(1), self.seq()).map_err(storage)?,
-                    None => self.past(&id, &[])?,
+                    None => self.past(&id, true, &[])?,
                 };
                 Found::Entries(past)
             }
@@ -290,6 +382,15 @@ impl<S: Shelf> Desk<S> {
             }
             Read::Verify => Found::Verified(self.verify()?),
         })
+    }
+}
+
+/// What an operation sets aside, and what it is expected to come to.
+const fn set_aside(op: &Op) -> (Pico, Pico) {
+    match op {
+        Op::Hold { amount, estimate, .. } => (*amount, *estimate),
+        Op::Extend { more, .. } => (*more, Pico::ZERO),
+        _ => (Pico::ZERO, Pico::ZERO),
     }
 }
 

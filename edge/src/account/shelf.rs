@@ -1,6 +1,7 @@
 //! Where an account's record stands.
 
 use billing::Entry;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use vocab::{Instant, Pico};
 
@@ -21,6 +22,8 @@ pub trait Shelf {
     fn ended(&self, before: u64, limit: usize) -> Result<Vec<Entry>, Self::Error>;
     /// The entry that ended an id: its grant, settle or release.
     fn end(&self, id: &str) -> Result<Option<Entry>, Self::Error>;
+    /// Which of these ids have ended.
+    fn ended_of(&self, ids: &[&str]) -> Result<BTreeSet<String>, Self::Error>;
     /// What had been settled by the last entry before `from`.
     fn settled_before(&self, from: Instant) -> Result<Pico, Self::Error>;
 
@@ -45,6 +48,8 @@ pub mod note {
     pub const TALLY: &str = "tally";
     /// Up to where the record was copied to KV.
     pub const COPIED: &str = "copied";
+    /// Slices of the balance that isolates have.
+    pub const SLICES: &str = "slices";
 
     /// How far a request had come.
     pub fn progress(id: &str) -> String {
@@ -56,7 +61,7 @@ pub mod note {
 pub mod memory {
     use super::{Entry, Instant, Pico, Shelf};
     use std::cell::Cell;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     /// A shelf that can be told to fail.
     #[derive(Default)]
@@ -111,6 +116,11 @@ pub mod memory {
 
         fn end(&self, id: &str) -> Result<Option<Entry>, String> {
             Ok(self.entries.iter().find(|e| e.op_id == id && e.kind.ends()).cloned())
+        }
+
+        fn ended_of(&self, ids: &[&str]) -> Result<BTreeSet<String>, String> {
+            let ended = self.entries.iter().filter(|e| e.kind.ends() && ids.contains(&&*e.op_id));
+            Ok(ended.map(|e| e.op_id.clone()).collect())
         }
 
         fn settled_before(&self, from: Instant) -> Result<Pico, String> {

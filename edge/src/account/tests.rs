@@ -1,8 +1,7 @@
 use super::shelf::memory::Memory;
 use super::*;
-use billing::{Kind, Line, Refusal};
+use billing::Kind;
 use std::cell::Cell;
-use vocab::Usage;
 
 const NOW: Instant = Instant::from_secs(1_800_000_000);
 const LEASE: Duration = Duration::from_secs(600);
@@ -36,7 +35,7 @@ fn settle(id: &str, amount: i128) -> Op {
 }
 
 fn posts(ops: impl IntoIterator<Item = Op>) -> Letter {
-    let posts = ops.into_iter().map(|op| Post { now: NOW, op }).collect();
+    let posts = ops.into_iter().map(|op| Post { now: NOW, op, leased: false }).collect();
     Letter { account: "alice".into(), terms: terms(1_000), posts, ..Letter::default() }
 }
 
@@ -47,7 +46,7 @@ fn open(memory: &mut Memory) -> Desk<&mut Memory> {
 /// Over the wire and back, as it goes between isolate and object.
 fn serve(desk: &mut Desk<&mut Memory>, letter: &Letter) -> Reply {
     let letter = serde_json::from_str(&serde_json::to_string(letter).unwrap()).unwrap();
-    let reply = desk.serve(letter).unwrap();
+    let reply = desk.serve(letter, NOW).unwrap();
     serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap()
 }
 
@@ -147,7 +146,7 @@ fn a_disk_that_fails_costs_nothing_that_was_promised() {
         let before = memory.entries.clone();
         memory.writes = Some(Cell::new(writes));
         if let Ok(mut desk) = Desk::open(&mut memory, "alice") {
-            let done = desk.serve(posts([settle("a", 60), hold("b", 50)]));
+            let done = desk.serve(posts([settle("a", 60), hold("b", 50)]), NOW);
             assert_eq!(done.is_ok(), writes > 0, "{writes}");
         }
         if writes == 0 {

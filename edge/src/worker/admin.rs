@@ -2,6 +2,7 @@
 
 use super::node::Node;
 use super::object::{Copied, Sweep};
+use super::task::brought;
 use super::{glue, kv};
 use crate::account::{Found, Import, Imported, Letter, Read, Reply, Verified};
 use crate::record::{self, Reach};
@@ -13,7 +14,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 
 /// Entries moved in one request. The platform counts what a request asks of others.
@@ -215,7 +215,7 @@ async fn remove_strangers(account: &str, kv: &JsValue, last: u64, node: &Rc<Node
 /// Walks an account's chain in its object.
 pub async fn verify(env: &Env, account: &str) -> Result<Verified, String> {
     let letter = Letter { account: account.into(), read: Some(Read::Verify), ..Letter::default() };
-    let reply: Reply = order(env, account, "/", &[letter]).await?;
+    let reply: Reply = order(env, account, "/", &letter).await?;
     match reply.found {
         Some(Found::Verified(verified)) => Ok(verified),
         _ => Err("the account's object gave no answer".into()),
@@ -231,7 +231,7 @@ pub async fn order<T: DeserializeOwned>(
 ) -> Result<T, String> {
     let accounts = kv::binding(env, "ACCOUNT").ok_or("there is no Durable Object ACCOUNT")?;
     let body = serde_json::to_string(what).map_err(|e| e.to_string())?;
-    let told = JsFuture::from(glue::order(&accounts, account, path, &body)).await;
-    let told = told.map_err(|e| glue::thrown(&e))?.as_string().unwrap_or_default();
+    let told = brought(|number| glue::order(number, &accounts, account, path, &body)).await;
+    let told = told.map_err(|e| glue::thrown(&e))?.0.as_string().unwrap_or_default();
     serde_json::from_str(&told).map_err(|e| format!("the account's object cannot be understood: {e}"))
 }

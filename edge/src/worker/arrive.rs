@@ -1,29 +1,26 @@
 //! A request as it comes in.
 
+use super::task::{Waiting, waiting};
 use super::{glue, heads};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TE};
+use http::header::{HOST, TE};
 use http::{HeaderValue, Method, Uri};
 use http_body::{Body, Frame};
 use js_sys::Uint8Array;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;
 use worker::send::SendWrapper;
 
-/// A body up to this size is taken in one piece.
-const WHOLE_MAX: u64 = 1 << 20;
-
-/// A request in the core's own terms; why it is none where it is none.
-pub fn request(from: &Request) -> Result<http::Request<Arriving>, String> {
-    let text = glue::head(from);
-    let mut lines = text.split('\n');
+/// A request in the core's own terms; why it is none where it is none. `head`: method, address, then names and values, a
+/// line each. `body` where it is all there.
+pub fn request(from: Request, head: &str, body: Option<Vec<u8>>) -> Result<http::Request<Arriving>, String> {
+    let mut lines = head.split('\n');
     let method = lines.next().unwrap_or_default();
     let method = Method::from_bytes(method.as_bytes()).map_err(|e| format!("method: {e}"))?;
     let uri: Uri = lines.next().unwrap_or_default().parse().map_err(|e| format!("address: {e}"))?;
-    let mut headers = heads::headers(lines);
+    let mut headers = heads::headers(lines, front::is_noise);
     if !headers.contains_key(HOST)
         && let Some(host) = uri.authority().and_then(|a| HeaderValue::from_str(a.as_str()).ok())
     {
@@ -31,10 +28,13 @@ pub fn request(from: &Request) -> Result<http::Request<Arriving>, String> {
     }
     // There are no trailers here, whatever a client would take.
     headers.remove(TE);
-    let length = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     let (mut head, ()) = http::Request::new(()).into_parts();
     (head.method, head.uri, head.headers) = (method, uri, headers);
-    Ok(http::Request::from_parts(head, Arriving::of(from, length)))
+    let body = match body {
+        Some(bytes) => State::Whole(bytes.into()),
+        None => State::Unread(from),
+    };
+    Ok(http::Request::from_parts(head, Arriving(SendWrapper::new(body))))
 }
 
 /// Whether the client came over TLS.
@@ -46,17 +46,10 @@ pub fn tls<B>(request: &http::Request<B>) -> bool {
 pub struct Arriving(SendWrapper<State>);
 
 enum State {
-    Unread { request: Request, whole: bool },
-    Whole(JsFuture),
-    Pieces { pieces: glue::Pieces, next: Option<JsFuture> },
+    Whole(Bytes),
+    Unread(Request),
+    Pieces { pieces: glue::Pieces, next: Option<Waiting> },
     Over,
-}
-
-impl Arriving {
-    fn of(request: &Request, length: Option<u64>) -> Self {
-        let whole = length.is_some_and(|n| n <= WHOLE_MAX);
-        Self(SendWrapper::new(State::Unread { request: Clone::clone(request), whole }))
-    }
 }
 
 impl Body for Arriving {
@@ -71,28 +64,24 @@ impl Body for Arriving {
         loop {
             match state {
                 State::Over => return Poll::Ready(None),
-                State::Unread { request, whole: true } => *state = State::Whole(glue::whole(request).into()),
-                State::Unread { request, whole: false } => {
+                State::Whole(bytes) => {
+                    let bytes = std::mem::take(bytes);
+                    *state = State::Over;
+                    return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
+                }
+                State::Unread(request) => {
                     *state = State::Pieces { pieces: glue::pieces(request), next: None };
                 }
-                State::Whole(all) => {
-                    let read = ready!(Pin::new(all).poll(cx));
-                    *state = State::Over;
-                    return Poll::Ready(Some(match read {
-                        Ok(bytes) => Ok(Frame::data(copied(&bytes.unchecked_into()))),
-                        Err(error) => Err(glue::thrown(&error)),
-                    }));
-                }
                 State::Pieces { pieces, next } => {
-                    let read = next.get_or_insert_with(|| pieces.next().into());
+                    let read = next.get_or_insert_with(|| waiting(|number| pieces.next(number)).1);
                     let read = ready!(Pin::new(read).poll(cx));
                     *next = None;
                     return Poll::Ready(match read {
-                        Ok(piece) if piece.is_undefined() => {
+                        Ok((piece, _)) if piece.is_undefined() => {
                             *state = State::Over;
                             None
                         }
-                        Ok(piece) => Some(Ok(Frame::data(copied(&piece.unchecked_into())))),
+                        Ok((piece, _)) => Some(Ok(Frame::data(copied(&piece.unchecked_into())))),
                         Err(error) => {
                             *state = State::Over;
                             Some(Err(glue::thrown(&error)))

@@ -1,28 +1,37 @@
 //! The books of all accounts: each account's object decides and keeps.
 //!
-//! A hold is one call there and back, and durable when it is back. A settlement is not waited for: what it comes to is
-//! known here, and it goes along with the account's next hold, or by itself a moment later. An isolate that dies before
-//! that leaves a hold, which the object settles by itself.
+//! What may be decided here is decided out of a slice of the account's balance, which the object has set aside before
+//! (`crate::purse`): then a request waits for nobody, and the object hears of it a moment later. Else a hold is one call
+//! there and back, and durable when it is back. An isolate that dies leaves holds, and a slice, which the object settles
+//! by itself.
 
-use super::glue;
+use super::clock::EdgeClock;
+use super::task::brought;
+use super::{glue, later};
 use crate::account::{Done, Found, Letter, Post, Progress, Read, Reply};
+use crate::purse::{GATHER, Packed, Purse, Task};
 use async_trait::async_trait;
-use billing::{Balance, Entry, Line, Op};
+use billing::{Balance, Entry, Line, Op, Refusal};
 use relay::config::{Config, Terms};
-use relay::ports::{Books, BooksError, Mark, Posted};
+use relay::ports::{Books, BooksError, Clock as _, Mark, Posted};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use vocab::{Duration, Instant, Pico};
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
 use worker::send::{SendFuture, SendWrapper};
 
 /// How often a stream says how far it has come.
 const PROGRESS: Duration = Duration::from_secs(10);
 /// Accounts beyond so many are forgotten when nothing of theirs is under way.
 const KNOWN_MAX: usize = 4_096;
+/// How long a request waits for slices that others have, before it is refused for want of money; and how often it asks.
+const SHORT_MAX: Duration = Duration::from_secs(3);
+const SHORT: Duration = Duration::from_millis(25);
+/// How often somebody looks whether a letter has landed that another request sent, and how long.
+const LOOK: Duration = Duration::from_millis(2);
+const LOOK_MAX: Duration = Duration::from_secs(15);
 
 /// The `Books` port over the binding `ACCOUNT`.
 pub struct ObjectBooks(SendWrapper<Rc<Inner>>);
@@ -30,41 +39,25 @@ pub struct ObjectBooks(SendWrapper<Rc<Inner>>);
 struct Inner {
     accounts: JsValue,
     config: RefCell<Arc<Config>>,
-    known: RefCell<BTreeMap<String, Known>>,
-}
-
-/// What this isolate knows of an account.
-#[derive(Default)]
-struct Known {
-    /// As the object said last, and what was settled here since.
-    balance: Balance,
-    /// What is held for requests of this isolate.
-    holds: BTreeMap<String, Pico>,
-    /// Settlements that the object may not have heard of when it answered last.
-    under_way: Vec<Settled>,
-    /// How many there ever were.
-    settled: u64,
-}
-
-/// What a settlement does to the balance.
-#[derive(Clone, Copy)]
-struct Settled {
-    number: u64,
-    held: Pico,
-    amount: Pico,
-}
-
-impl Settled {
-    const fn on(self, balance: Balance) -> Balance {
-        let (held, settled) = (balance.held.minus(self.held), balance.settled.plus(self.amount));
-        Balance { held, settled, ..balance }
-    }
+    clock: EdgeClock,
+    /// What this isolate calls itself before objects.
+    name: String,
+    purses: RefCell<BTreeMap<String, Purse>>,
+    /// Ids that callers chose: only the object knows whether one was there before.
+    chosen: RefCell<BTreeMap<String, u32>>,
 }
 
 impl ObjectBooks {
-    pub fn new(accounts: JsValue, config: Arc<Config>) -> Self {
-        let (config, known) = (RefCell::new(config), RefCell::default());
-        Self(SendWrapper::new(Rc::new(Inner { accounts, config, known })))
+    /// `name`: another for each isolate.
+    pub fn new(accounts: JsValue, config: Arc<Config>, name: String) -> Self {
+        Self(SendWrapper::new(Rc::new(Inner {
+            accounts,
+            config: RefCell::new(config),
+            clock: EdgeClock,
+            name,
+            purses: RefCell::default(),
+            chosen: RefCell::default(),
+        })))
     }
 
     /// What accounts are allowed from now on.
@@ -72,11 +65,26 @@ impl ObjectBooks {
         *self.0.config.borrow_mut() = config;
     }
 
+    /// Says that a caller chose this id, until [`ObjectBooks::unchosen`].
+    pub fn chosen(&self, id: &str) {
+        *self.0.chosen.borrow_mut().entry(id.to_owned()).or_default() += 1;
+    }
+
+    pub fn unchosen(&self, id: &str) {
+        let mut chosen = self.0.chosen.borrow_mut();
+        if let Some(count) = chosen.get_mut(id) {
+            *count -= 1;
+            if *count == 0 {
+                chosen.remove(id);
+            }
+        }
+    }
+
     async fn find(&self, account: &str, read: Read) -> Result<Found, BooksError> {
         SendFuture::new(async move {
-            let letter = Letter { read: Some(read), ..self.0.letter(account) };
-            let found = self.0.exchange(&letter).await?.found;
-            found.ok_or_else(|| BooksError::Down("the account's object gave no answer".into()))
+            self.0.landed(account).await?;
+            let (reply, _) = self.0.exchange(account, None, Some(read)).await?;
+            reply.found.ok_or_else(|| BooksError::Down("the account's object gave no answer".into()))
         })
         .await
     }
@@ -92,14 +100,14 @@ impl ObjectBooks {
 #[async_trait]
 impl Books for ObjectBooks {
     async fn post(&self, account: &str, op: Op, now: Instant) -> Result<Posted, BooksError> {
-        let op = match self.0.settled_here(account, op, now) {
-            Ok(posted) => return Ok(posted),
+        let op = match self.0.here(account, op, now) {
+            Ok(balance) => return Ok(Posted { balance, fresh: true, mark: Mark::default() }),
             Err(op) => op,
         };
-        SendFuture::new(async move { self.0.post(account, op, now).await }).await
+        SendFuture::new(async move { self.0.ask(account, op, now).await }).await
     }
 
-    /// Nothing is answered by an object that is not durable there.
+    /// What an object answered is durable there, and so is a slice before anything is held against it.
     async fn durable(&self, _: Mark) -> Result<(), BooksError> {
         Ok(())
     }
@@ -136,86 +144,190 @@ impl Books for ObjectBooks {
 
     async fn progress(&self, account: &str, id: &str, lines: Vec<Line>, now: Instant) {
         let progress = vec![Progress { id: id.into(), at: now, lines }];
-        self.0.leave(&Letter { progress, ..self.0.letter(account) });
+        self.0.with(account, |purse| purse.tell(vec![], progress));
+        self.0.hire(account);
     }
 }
 
 impl Inner {
-    fn letter(&self, account: &str) -> Letter {
-        let terms: Terms = self.config.borrow().terms(account);
-        Letter { account: account.into(), terms, ..Letter::default() }
+    fn with<T>(&self, account: &str, work: impl FnOnce(&mut Purse) -> T) -> T {
+        let mut purses = self.purses.borrow_mut();
+        if let Some(purse) = purses.get_mut(account) {
+            return work(purse);
+        }
+        if purses.len() > KNOWN_MAX {
+            purses.retain(|_, purse| !purse.is_empty());
+        }
+        work(purses.entry(account.to_owned()).or_insert_with(|| Purse::new(&self.name)))
     }
 
-    async fn post(self: &Rc<Self>, account: &str, op: Op, now: Instant) -> Result<Posted, BooksError> {
-        let (id, more) = (op.id().to_owned(), held_by(&op));
-        let begins = matches!(op, Op::Hold { .. });
-        let letter = Letter { posts: vec![Post { now, op }], ..self.letter(account) };
-        // What is under way by now arrives before this does.
-        let before = self.known.borrow().get(account).map_or(0, |known| known.settled);
-        let reply = match self.exchange(&letter).await {
-            Ok(reply) => reply,
-            Err(down) => {
-                // Nobody knows whether it was made. If it was, nothing comes of it.
-                if begins {
-                    let op = Op::Release { id, lines: vec![], why: "unanswered".into() };
-                    self.leave(&Letter { posts: vec![Post { now, op }], ..self.letter(account) });
+    /// Decides by itself, where it may.
+    fn here(self: &Rc<Self>, account: &str, op: Op, at: Instant) -> Result<Balance, Op> {
+        if matches!(op, Op::Hold { .. }) && self.chosen.borrow().contains_key(op.id()) {
+            return Err(op);
+        }
+        let now = self.clock.now();
+        let (done, hired) = self.with(account, |purse| {
+            let done = purse.hold(op, at, now).or_else(|op| purse.end(op, at));
+            let hired = if done.is_ok() { purse.hires(now) } else { None };
+            (done, hired)
+        });
+        if let Some(shift) = hired {
+            later::spawn(self.clone().carry(account.to_owned(), shift));
+        }
+        done
+    }
+
+    fn hire(self: &Rc<Self>, account: &str) {
+        let now = self.clock.now();
+        if let Some(shift) = self.with(account, |purse| purse.hires(now)) {
+            later::spawn(self.clone().carry(account.to_owned(), shift));
+        }
+    }
+
+    /// Sees to it that what was done here is told, and that a slice that nobody uses goes back.
+    async fn carry(self: Rc<Self>, account: String, shift: u64) {
+        let mut nap = GATHER;
+        loop {
+            self.clock.sleep(nap).await;
+            let now = self.clock.now();
+            match self.with(&account, |purse| purse.task(shift, now)) {
+                Task::Go => return,
+                Task::Wait(span) => nap = span,
+                Task::Send(packed) => {
+                    nap = match self.send(&account, *packed).await {
+                        Ok(_) => GATHER,
+                        Err((_, pause)) => pause,
+                    }
                 }
-                return Err(down);
             }
-        };
-        let Some(posted) = reply.posted.into_iter().next() else {
-            return Err(BooksError::Down("the account's object gave no answer".into()));
-        };
-        let Done { balance, fresh } = posted?;
-        let mut all = self.known.borrow_mut();
-        let known = all.entry(account.to_owned()).or_default();
-        known.under_way.retain(|settled| settled.number > before);
-        known.balance = known.under_way.iter().fold(balance, |balance, settled| settled.on(balance));
-        if let Some(more) = more
-            && fresh
-        {
-            let held = known.holds.entry(id).or_default();
-            *held = held.plus(more);
-        }
-        Ok(Posted { balance: known.balance, fresh, mark: Mark::default() })
-    }
-
-    /// The end of a request whose hold was made here: done for good as far as anybody here can tell, and sent soon.
-    fn settled_here(self: &Rc<Self>, account: &str, op: Op, now: Instant) -> Result<Posted, Op> {
-        let amount = match &op {
-            Op::Settle { lines, .. } => lines.iter().map(|line| line.amount).sum(),
-            Op::Release { .. } => Pico::ZERO,
-            _ => return Err(op),
-        };
-        let mut all = self.known.borrow_mut();
-        let crowded = all.len() > KNOWN_MAX;
-        let Some(known) = all.get_mut(account) else { return Err(op) };
-        let Some(held) = known.holds.remove(op.id()) else { return Err(op) };
-        known.settled += 1;
-        let settled = Settled { number: known.settled, held, amount };
-        known.under_way.push(settled);
-        known.balance = settled.on(known.balance);
-        let balance = known.balance;
-        if crowded && known.holds.is_empty() {
-            all.remove(account);
-        }
-        drop(all);
-        self.leave(&Letter { posts: vec![Post { now, op }], ..self.letter(account) });
-        Ok(Posted { balance, fresh: true, mark: Mark::default() })
-    }
-
-    /// Posts what nobody waits for. It is sent again while nobody answers.
-    fn leave(&self, letter: &Letter) {
-        match serde_json::to_string(letter) {
-            Ok(text) => glue::leave(&self.accounts, &letter.account, &text),
-            Err(error) => tracing::error!(account = letter.account, %error, "a letter cannot be written"),
         }
     }
 
-    async fn exchange(&self, letter: &Letter) -> Result<Reply, BooksError> {
-        let text = serde_json::to_string(letter).map_err(|e| BooksError::Down(e.to_string()))?;
-        let told = JsFuture::from(glue::ask(&self.accounts, &letter.account, &text)).await;
-        let told = told.map_err(|e| BooksError::Down(glue::thrown(&e)))?;
+    /// Sends what was packed. What went wrong comes with how long to wait before it is sent again.
+    async fn send(&self, account: &str, packed: Packed) -> Result<Reply, (BooksError, Duration)> {
+        let Packed { number, letter } = packed;
+        match self.call(account, letter).await {
+            Ok(reply) => {
+                self.with(account, |purse| purse.landed(number, &reply));
+                for (request, refusal) in &reply.refused {
+                    tracing::warn!(account, request, ?refusal, "what was done here was refused there");
+                }
+                Ok(reply)
+            }
+            Err(down) => match self.with(account, |purse| purse.lost(number)) {
+                Ok(pause) => Err((down, pause)),
+                Err(posts) => {
+                    tracing::error!(account, posts, problem = ?down, "requests could not be settled");
+                    Err((down, GATHER))
+                }
+            },
+        }
+    }
+
+    /// Has the object decide.
+    async fn ask(self: &Rc<Self>, account: &str, op: Op, at: Instant) -> Result<Posted, BooksError> {
+        let (id, begins) = (op.id().to_owned(), matches!(op, Op::Hold { .. }));
+        let begun = self.clock.now();
+        loop {
+            if !begins {
+                // Its hold may be on the way.
+                self.landed(account).await?;
+            }
+            let behind = self.with(account, |purse| purse.is_behind());
+            let post = Post { now: at, op: op.clone(), leased: false };
+            let (reply, posted) = match self.exchange(account, Some(post), None).await {
+                Ok(answered) => answered,
+                Err(down) => {
+                    // Nobody knows whether it was made. If it was, nothing comes of it.
+                    if begins {
+                        let op = Op::Release { id, lines: vec![], why: "unanswered".into() };
+                        let post = Post { now: at, op, leased: false };
+                        self.with(account, |purse| purse.tell(vec![post], vec![]));
+                        self.hire(account);
+                    }
+                    return Err(down);
+                }
+            };
+            self.hire(account);
+            match posted {
+                Some(Ok(Done { fresh, .. })) => {
+                    let balance = self.with(account, |purse| purse.balance());
+                    return Ok(Posted { balance, fresh, mark: Mark::default() });
+                }
+                // What other isolates have set aside and do not use comes back in a moment.
+                Some(Err(Refusal::Poor { .. }))
+                    if (reply.wait || behind) && self.clock.now().since(begun) < SHORT_MAX =>
+                {
+                    self.with(account, Purse::give_back);
+                    self.clock.sleep(SHORT).await;
+                    self.landed(account).await?;
+                }
+                Some(Err(refusal)) => return Err(refusal.into()),
+                None => return Err(BooksError::Down("the account's object gave no answer".into())),
+            }
+        }
+    }
+
+    /// Until no letter is on its way.
+    async fn landed(&self, account: &str) -> Result<(), BooksError> {
+        let begun = self.clock.now();
+        while self.with(account, |purse| purse.is_flying(self.clock.now())) {
+            if self.clock.now().since(begun) > LOOK_MAX {
+                return Err(BooksError::Down("the account's object does not answer".into()));
+            }
+            self.clock.sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Asks the object, and tells it all that it is to know before that.
+    async fn exchange(
+        &self,
+        account: &str,
+        post: Option<Post>,
+        read: Option<Read>,
+    ) -> Result<(Reply, Option<Result<Done, Refusal>>), BooksError> {
+        let now = self.clock.now();
+        let (packed, slice, heard) = self.with(account, |purse| {
+            let packed = purse.pack(now, false);
+            let begins = post.as_ref().filter(|post| matches!(post.op, Op::Hold { .. }));
+            let amount = begins.and_then(|post| held_by(&post.op)).unwrap_or_default();
+            (packed, purse.asks(amount, now), purse.heard())
+        });
+        let asked = slice.want.is_some();
+        let (number, mut letter) = match packed {
+            Some(Packed { number, letter }) => (Some(number), letter),
+            None => (None, Letter::default()),
+        };
+        if asked || letter.slice.is_none() {
+            letter.slice = Some(slice);
+        }
+        (letter.read, letter.quiet) = (read, false);
+        let own = post.as_ref().map(|post| (post.op.id().to_owned(), held_by(&post.op)));
+        letter.posts.extend(post);
+        let mut reply = match number {
+            Some(number) => self.send(account, Packed { number, letter }).await.map_err(|(down, _)| down),
+            None => self.call(account, letter).await,
+        }
+        .inspect_err(|_| self.with(account, Purse::unanswered))?;
+        let posted = if own.is_some() { reply.posted.pop() } else { None };
+        for refusal in reply.posted.iter().filter_map(|done| done.as_ref().err()) {
+            tracing::warn!(account, ?refusal, "what was done here was refused there");
+        }
+        let fresh = posted.as_ref().is_some_and(|done| done.as_ref().is_ok_and(|done| done.fresh));
+        let (id, amount) = own.unwrap_or_default();
+        let amount = amount.filter(|_| fresh);
+        self.with(account, |purse| purse.decided(&id, amount, &reply, asked, heard, now));
+        Ok((reply, posted))
+    }
+
+    async fn call(&self, account: &str, letter: Letter) -> Result<Reply, BooksError> {
+        let terms: Terms = self.config.borrow().terms(account);
+        let letter = Letter { account: account.into(), terms, ..letter };
+        let text = serde_json::to_string(&letter).map_err(|e| BooksError::Down(e.to_string()))?;
+        let told = brought(|number| glue::order(number, &self.accounts, account, "/", &text)).await;
+        let (told, _) = told.map_err(|e| BooksError::Down(glue::thrown(&e)))?;
         let told = told.as_string().unwrap_or_default();
         serde_json::from_str(&told).map_err(|e| BooksError::Down(e.to_string()))
     }

@@ -4,13 +4,62 @@
 
 import { waitUntil } from "cloudflare:workers";
 
+/** Whom to call back with what was waited for: see `task.rs`. */
+let bring;
+/** Whose request is being served just now: what breaks is told there. */
+let door;
+
+export const wire = (callback) => (bring = callback);
+
+export const open = (whose) => (door = whose);
+
+const call = (whose, number, well, value, more) => {
+  door = whose;
+  try {
+    bring(number, well, value, more);
+  } catch (error) {
+    // WebAssembly that has broken is made anew with the next request.
+    reportError(error);
+    whose?.reject(error);
+  } finally {
+    door = undefined;
+  }
+};
+
+/** Calls back with what a promise comes to. */
+const bringing = (number, promise) => {
+  const whose = door;
+  promise.then(
+    (value) => call(whose, number, true, value),
+    (error) => call(whose, number, false, error),
+  );
+};
+
+/** Calls back when whoever is calling just now has done. */
+export const soon = () => bringing(0, Promise.resolve());
+
+/** Wakes somebody up after a while. */
+export const ring = (number, millis) => {
+  const whose = door;
+  return setTimeout(() => call(whose, number, true), millis);
+};
+export const unring = (timer) => clearTimeout(timer);
+
+/** Work that outlives the answer: what to call when it is done. */
+export const later = () => {
+  let done;
+  waitUntil(new Promise((resolve) => (done = resolve)));
+  return done;
+};
+export const done = (work) => work();
+
 // As an object: the runtime takes one in at a third of what a list costs.
 const fields = (heads) => {
   const all = {};
-  if (heads === "") return all;
-  const lines = heads.split("\n");
-  for (let at = 0; at < lines.length; at += 2) {
-    const [name, value] = [lines[at], lines[at + 1]];
+  let begin = 0;
+  for (let end; (end = heads.indexOf("\r\n", begin)) >= 0; begin = end + 2) {
+    const colon = heads.indexOf(": ", begin);
+    const [name, value] = [heads.slice(begin, colon), heads.slice(colon + 2, end)];
     all[name] = name in all ? `${all[name]}, ${value}` : value;
   }
   return all;
@@ -22,12 +71,6 @@ const lines = (first, headers) => {
   return text;
 };
 
-/** A request's method, address and headers. */
-export const head = (request) => lines(`${request.method}\n${request.url}`, request.headers);
-
-/** A request's body, of which the length is known. */
-export const whole = (request) => request.arrayBuffer().then((buffer) => new Uint8Array(buffer));
-
 /** A body that is read piece by piece. */
 export class Pieces {
   constructor(stream) {
@@ -35,8 +78,8 @@ export class Pieces {
   }
 
   /** The next piece; undefined at the end. */
-  next() {
-    return this.reader ? this.reader.read().then(({ value }) => value) : Promise.resolve();
+  next(number) {
+    bringing(number, this.reader ? this.reader.read().then(({ value }) => value) : Promise.resolve());
   }
 
   stop() {
@@ -50,25 +93,27 @@ export const pieces = (request) => new Pieces(request.body);
 export const respond = (status, heads, body) =>
   new Response(body === undefined ? null : body.slice(), { status, headers: fields(heads) });
 
+export const answer = (whose, status, heads, body) => whose.resolve(respond(status, heads, body));
+
 /** An answer whose body is still being written. */
 export class Speaking {
-  constructor(status, heads) {
+  constructor(whose, status, heads) {
     const { readable, writable } = new IdentityTransformStream();
     this.writer = writable.getWriter();
-    this.response = new Response(readable, { status, headers: fields(heads) });
+    whose.resolve(new Response(readable, { status, headers: fields(heads) }));
   }
 
-  write(piece) {
-    return this.writer.write(piece.slice());
+  write(number, piece) {
+    bringing(number, this.writer.write(piece.slice()));
   }
 
-  end() {
-    return this.writer.close();
+  end(number) {
+    bringing(number, this.writer.close());
   }
 
   /** Comes true when nobody listens any more. */
-  left() {
-    return this.writer.closed.catch(() => {});
+  left(number) {
+    bringing(number, this.writer.closed.catch(() => {}));
   }
 }
 
@@ -77,6 +122,14 @@ class Answering {
   controller = new AbortController();
 
   /** Status and headers, once they are there; and where they say that it is no longer than `whole`, the body too. */
+  begin(number, whole) {
+    const whose = door;
+    this.head(whole).then(
+      (head) => call(whose, number, true, head, this.bytes),
+      (error) => call(whose, number, false, error),
+    );
+  }
+
   async head(whole) {
     const answer = await this.answer;
     if (answer instanceof Response) {
@@ -97,14 +150,9 @@ class Answering {
     return "200\ncontent-type\napplication/json";
   }
 
-  /** The body, if it came with the head. */
-  whole() {
-    return this.bytes;
-  }
-
   /** The next piece of the body; undefined at its end. */
-  next() {
-    return this.pieces.next();
+  next(number) {
+    this.pieces.next(number);
   }
 
   /** Ends the call, whatever is still under way. */
@@ -135,143 +183,16 @@ export class Bound extends Answering {
   }
 }
 
-/** Whoever carries letters and is not back by then was ended on his way; and an answer is waited for so long. */
-const PATIENCE = 1_000;
-const ANSWER = 15_000;
-/** How long the end of a request waits for a hold to go along with; and after which pauses it is sent again. */
-const COMPANY = 5;
-const PAUSES = [250, 1_000, 4_000, 12_000];
-
-const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
-
-/**
- * Letters to one account's object, from all requests of this isolate. One call is under way at a time and takes along
- * all that waits: writing is what costs, and one write is as dear as many.
- *
- * No request ever waits for a promise of another's: the runtime lets nobody go on in another's place. Who waits looks
- * now and then, by a timer of his own, whether his letter was answered, and goes himself where nobody else does.
- */
-class Postman {
-  waiting = [];
-  /** Since when somebody is under way; 0 where nobody is. */
-  since = 0;
-  /** How long a call took of late. */
-  took = 1;
-  /** When somebody last looked after what nobody waits for. */
-  looked = 0;
-
-  constructor(accounts, account) {
-    [this.accounts, this.account] = [accounts, account];
-  }
-
-  /** Sends a letter and waits for its reply. */
-  async ask(letter) {
-    const item = { letter, kept: false, taken: false, reply: undefined, error: undefined };
-    this.waiting.push(item);
-    const end = Date.now() + ANSWER;
-    for (;;) {
-      if (!item.taken && !this.busy()) await this.carry();
-      if (item.error !== undefined) throw item.error;
-      if (item.reply !== undefined) return item.reply;
-      const now = Date.now();
-      if (now > end) throw new Error("the account's object did not answer in time");
-      // Until who is under way should be back; after that, more often.
-      const left = this.since + this.took - now;
-      await pause(Math.min(Math.max(left > 0 ? left : this.took / 8, 1), 50));
-    }
-  }
-
-  /** Leaves a letter whose reply nobody waits for. Whether somebody is to see to it that it goes. */
-  leave(letter) {
-    this.waiting.push({ letter, kept: true, taken: false });
-    return Date.now() - this.looked > PATIENCE;
-  }
-
-  /** Sees to it that what was left goes. */
-  async look() {
-    const pauses = PAUSES.values();
-    let nap = COMPANY;
-    for (;;) {
-      this.looked = Date.now() + nap;
-      await pause(nap);
-      if (!this.waiting.some((item) => item.kept)) break;
-      if (this.busy()) continue;
-      const problem = await this.carry();
-      if (problem === undefined) continue;
-      nap = pauses.next().value;
-      if (nap === undefined) {
-        console.error(JSON.stringify({ level: "error", message: "requests could not be settled", problem }));
-        break;
-      }
-    }
-    this.looked = 0;
-  }
-
-  busy() {
-    return this.since !== 0 && Date.now() - this.since < PATIENCE;
-  }
-
-  /** Takes along all that waits; what went wrong. */
-  async carry() {
-    const batch = this.waiting;
-    const since = (this.since = Date.now());
-    this.waiting = [];
-    for (const item of batch) item.taken = true;
-    try {
-      const body = `[${batch.map((item) => item.letter).join(",")}]`;
-      const told = order(this.accounts, this.account, "/", body);
-      // Goes on when its client has gone: what was asked is to be done.
-      waitUntil(told.catch(() => {}));
-      const replies = (await told).split("\n");
-      this.took = Math.ceil((this.took + Date.now() - since) / 2);
-      batch.forEach((item, at) => {
-        item.reply = replies[at];
-        if (item.kept && item.reply.includes('"Err"')) {
-          console.warn(JSON.stringify({ level: "warn", message: "the end of a request was refused", reply: item.reply }));
-        }
-      });
-    } catch (error) {
-      const problem = error?.message ?? String(error);
-      // Told anew to each: an error belongs to the request that it came to.
-      for (const item of batch) item.error = new Error(problem);
-      const left = batch.filter((item) => item.kept);
-      for (const item of left) item.taken = false;
-      this.waiting.unshift(...left);
-      return problem;
-    } finally {
-      if (this.since === since) this.since = 0;
-    }
-  }
-}
-
-const postmen = new Map();
-
-const postman = (accounts, account) => {
-  let known = postmen.get(account);
-  if (known === undefined) {
-    // Accounts beyond so many are forgotten when nothing of theirs is under way.
-    if (postmen.size > 4_096) {
-      for (const [name, { since, waiting }] of postmen) if (since === 0 && waiting.length === 0) postmen.delete(name);
-    }
-    postmen.set(account, (known = new Postman(accounts, account)));
-  }
-  return known;
-};
-
-export const ask = (accounts, account, letter) => postman(accounts, account).ask(letter);
-
-export const leave = (accounts, account, letter) => {
-  const known = postman(accounts, account);
-  if (known.leave(letter)) waitUntil(known.look());
-};
-
-/** Asks an account's object something else than its books. */
-export const order = async (accounts, account, path, body) => {
+/** Asks an account's object. Goes on when its client has gone: what was asked is to be done. */
+export const order = (number, accounts, account, path, body) => {
   const object = accounts.get(accounts.idFromName(account));
-  const response = await object.fetch(`http://account${path}`, { method: "POST", body });
-  const text = await response.text();
-  if (response.status !== 200) throw new Error(text);
-  return text;
+  const told = object.fetch(`http://account${path}`, { method: "POST", body }).then(async (response) => {
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(text);
+    return text;
+  });
+  waitUntil(told.catch(() => {}));
+  bringing(number, told);
 };
 
 /** An account's storage: its record, one row for each entry, and notes. Everything here happens at once. */
@@ -292,12 +213,12 @@ export class Shelf {
     this.sql.exec("CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID");
   }
 
-  append(seq, time, kind, id, body) {
-    this.sql.exec("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", seq, time, kind, id, body);
-  }
-
-  stage(seq, time, kind, id, body) {
-    this.sql.exec("INSERT INTO staged VALUES (?, ?, ?, ?, ?)", seq, time, kind, id, body);
+  /** Rows as one JSON text: a list of lists. */
+  append(table, rows) {
+    this.sql.exec(
+      `INSERT INTO ${table} SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)`,
+      rows,
+    );
   }
 
   /** The first column of every row, a line each. */
@@ -329,6 +250,14 @@ export class Shelf {
 
   end(id) {
     return this.rows("SELECT body FROM entry WHERE op_id = ? AND kind NOT IN ('hold', 'extend')", id);
+  }
+
+  /** Which of these ids, a JSON list, have ended: a line each. */
+  ended_of(ids) {
+    return this.rows(
+      "SELECT op_id FROM entry WHERE op_id IN (SELECT value FROM json_each(?)) AND kind NOT IN ('hold', 'extend')",
+      ids,
+    );
   }
 
   /** The last entry before a time: times never fall along a record, so where it is is found by halving. */
@@ -421,15 +350,8 @@ export const forget = async (kv, keys) => {
   for (const name of keys.split("\n")) await kv.delete(name);
 };
 
-/** Wakes somebody up after a while. */
-export const ring = (wake, millis) => setTimeout(wake, millis);
-export const unring = (timer) => clearTimeout(timer);
-
 /** 64 bits of chance, as two halves. */
 export const chance = () => crypto.getRandomValues(new Uint32Array(2));
-
-/** Work that outlives the answer. */
-export const later = (work) => waitUntil(work);
 
 const BOARD = "https://weir.internal/hints";
 

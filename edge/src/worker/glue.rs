@@ -1,64 +1,61 @@
 //! JavaScript as it is called from here: see `glue.js`.
 
-use js_sys::{Promise, Uint8Array, Uint32Array};
+use js_sys::{Promise, Uint32Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
 
 #[wasm_bindgen(module = "/src/worker/glue.js")]
 extern "C" {
-    pub fn head(request: &Request) -> String;
-    pub fn whole(request: &Request) -> Promise;
+    pub fn wire(bring: &JsValue);
+    pub fn open(door: &Door);
+    pub fn soon();
+    pub fn ring(number: u32, millis: f64) -> JsValue;
+    pub fn unring(timer: &JsValue);
+    pub fn later() -> JsValue;
+    pub fn done(work: &JsValue);
     pub fn pieces(request: &Request) -> Pieces;
     pub fn respond(status: u16, heads: &str, body: Option<&[u8]>) -> Response;
-    pub fn ring(wake: &JsValue, millis: f64) -> JsValue;
-    pub fn unring(timer: &JsValue);
+    pub fn answer(door: &Door, status: u16, heads: &str, body: Option<&[u8]>);
     pub fn chance() -> Uint32Array;
-    pub fn later(work: &Promise);
     pub fn board() -> Promise;
     pub fn pin(text: &str) -> Promise;
 
+    /// Where the answer to a request goes.
+    pub type Door;
+
     pub type Pieces;
     #[wasm_bindgen(method)]
-    pub fn next(this: &Pieces) -> Promise;
+    pub fn next(this: &Pieces, number: u32);
     #[wasm_bindgen(method)]
     pub fn stop(this: &Pieces);
 
     pub type Speaking;
     #[wasm_bindgen(constructor)]
-    pub fn new(status: u16, heads: &str) -> Speaking;
-    #[wasm_bindgen(method, getter)]
-    pub fn response(this: &Speaking) -> Response;
+    pub fn new(door: &Door, status: u16, heads: &str) -> Speaking;
     #[wasm_bindgen(method)]
-    pub fn write(this: &Speaking, piece: &[u8]) -> Promise;
+    pub fn write(this: &Speaking, number: u32, piece: &[u8]);
     #[wasm_bindgen(method)]
-    pub fn end(this: &Speaking) -> Promise;
+    pub fn end(this: &Speaking, number: u32);
     #[wasm_bindgen(method)]
-    pub fn left(this: &Speaking) -> Promise;
+    pub fn left(this: &Speaking, number: u32);
 
     /// A call under way, over the network or to a binding.
     pub type Answering;
     #[wasm_bindgen(method)]
-    pub fn head(this: &Answering, whole: f64) -> Promise;
-    #[wasm_bindgen(method)]
-    pub fn whole(this: &Answering) -> Option<Uint8Array>;
+    pub fn begin(this: &Answering, number: u32, whole: f64);
     #[wasm_bindgen(method, js_name = next)]
-    pub fn next_piece(this: &Answering) -> Promise;
+    pub fn next_piece(this: &Answering, number: u32);
     #[wasm_bindgen(method)]
     pub fn stop(this: &Answering);
 
-    pub fn ask(accounts: &JsValue, account: &str, letter: &str) -> Promise;
-    pub fn leave(accounts: &JsValue, account: &str, letter: &str);
-    pub fn order(accounts: &JsValue, account: &str, path: &str, body: &str) -> Promise;
+    pub fn order(number: u32, accounts: &JsValue, account: &str, path: &str, body: &str);
 
     /// An account's storage; what fails, fails as a whole.
     pub type Shelf;
     #[wasm_bindgen(constructor, catch)]
     pub fn new(storage: &JsValue) -> Result<Shelf, JsValue>;
     #[wasm_bindgen(method, catch)]
-    pub fn append(this: &Shelf, seq: f64, time: f64, kind: &str, id: &str, body: &str)
-    -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub fn stage(this: &Shelf, seq: f64, time: f64, kind: &str, id: &str, body: &str) -> Result<(), JsValue>;
+    pub fn append(this: &Shelf, table: &str, rows: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
     pub fn last(this: &Shelf) -> Result<f64, JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -69,6 +66,8 @@ extern "C" {
     pub fn ended(this: &Shelf, before: f64, limit: f64) -> Result<String, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub fn end(this: &Shelf, id: &str) -> Result<String, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn ended_of(this: &Shelf, ids: &str) -> Result<String, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub fn before(this: &Shelf, time: f64) -> Result<String, JsValue>;
     #[wasm_bindgen(method, catch)]

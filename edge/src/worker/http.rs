@@ -1,6 +1,7 @@
 //! Calls to providers, over `fetch` or over the binding `AI`.
 
 use super::arrive::copied;
+use super::task::{Waiting, brought, waiting};
 use super::{glue, heads};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +12,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use vocab::{Call, Duration, Fault};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 use worker::send::{SendFuture, SendWrapper};
 
@@ -32,9 +32,9 @@ impl EdgeHttp {
     fn begin(&self, call: &Call) -> Result<UnderWay, Fault> {
         let body = call.body.concat();
         if call.uri.scheme_str() != Some("binding") {
-            let heads = heads::lines(front::Fields::from(&call.headers).iter());
+            let heads = front::Fields::from(&call.headers);
             let body = (!body.is_empty()).then_some(&body[..]);
-            let out = glue::Outgoing::new(&call.uri.to_string(), call.method().as_str(), &heads, body);
+            let out = glue::Outgoing::new(&call.uri.to_string(), call.method().as_str(), heads.lines(), body);
             return Ok(UnderWay { call: out.into(), bound: false, over: false });
         }
         let name = call.uri.authority().map_or("", http::uri::Authority::as_str);
@@ -53,19 +53,18 @@ impl Http for EdgeHttp {
     async fn send(&self, call: Call, _: Duration) -> Result<Reply, Fault> {
         SendFuture::new(async move {
             let mut under_way = self.begin(&call)?;
-            let told = JsFuture::from(under_way.call.head(WHOLE_MAX)).await;
-            let head = told.map_err(|error| under_way.failed(&glue::thrown(&error)))?;
+            let told = brought(|number| under_way.call.begin(number, WHOLE_MAX)).await;
+            let (head, whole) = told.map_err(|error| under_way.failed(&glue::thrown(&error)))?;
             let head = head.as_string().unwrap_or_default();
             let mut lines = head.split('\n');
             let status = lines.next().and_then(|s| s.parse().ok()).unwrap_or_default();
-            let headers = heads::headers(lines);
-            let body: ByteStream = match under_way.call.whole() {
-                Some(bytes) => {
-                    under_way.over = true;
-                    let bytes = copied(&bytes);
-                    Box::pin(futures::stream::iter((!bytes.is_empty()).then_some(Ok(bytes))))
-                }
-                None => Box::pin(Arriving(SendWrapper::new((under_way, None)))),
+            let headers = heads::headers(lines, |_| false);
+            let body: ByteStream = if whole.is_undefined() {
+                Box::pin(Arriving(SendWrapper::new((under_way, None))))
+            } else {
+                under_way.over = true;
+                let bytes = copied(&whole.unchecked_into());
+                Box::pin(futures::stream::iter((!bytes.is_empty()).then_some(Ok(bytes))))
             };
             Ok(Reply { status, headers, body })
         })
@@ -98,7 +97,7 @@ impl Drop for UnderWay {
 }
 
 /// A reply's body as it comes.
-struct Arriving(SendWrapper<(UnderWay, Option<JsFuture>)>);
+struct Arriving(SendWrapper<(UnderWay, Option<Waiting>)>);
 
 impl Stream for Arriving {
     type Item = Result<Bytes, Fault>;
@@ -108,15 +107,15 @@ impl Stream for Arriving {
         if under_way.over {
             return Poll::Ready(None);
         }
-        let reading = next.get_or_insert_with(|| under_way.call.next_piece().into());
+        let reading = next.get_or_insert_with(|| waiting(|number| under_way.call.next_piece(number)).1);
         let read = ready!(Pin::new(reading).poll(cx));
         *next = None;
         Poll::Ready(match read {
-            Ok(piece) if piece.is_undefined() => {
+            Ok((piece, _)) if piece.is_undefined() => {
                 under_way.over = true;
                 None
             }
-            Ok(piece) => Some(Ok(copied(&piece.unchecked_into()))),
+            Ok((piece, _)) => Some(Ok(copied(&piece.unchecked_into()))),
             Err(error) => {
                 under_way.over = true;
                 Some(Err(Fault::Cut(glue::thrown(&error))))

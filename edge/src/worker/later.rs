@@ -1,10 +1,8 @@
 //! Work that may outlive the answer. The runtime gives it 30 seconds after the answer has ended.
 
-use super::glue;
+use super::{glue, task};
 use futures::future::BoxFuture;
 use relay::ports::Later;
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
 
 #[derive(Clone, Copy, Debug)]
 pub struct EdgeLater;
@@ -17,8 +15,9 @@ impl Later for EdgeLater {
 
 /// The same for work that stays on this thread, as everything here does.
 pub fn spawn(work: impl Future<Output = ()> + 'static) {
-    glue::later(&future_to_promise(async move {
+    let kept = glue::later();
+    task::spawn(async move {
         work.await;
-        Ok(JsValue::UNDEFINED)
-    }));
+        glue::done(&kept);
+    });
 }

@@ -6,6 +6,7 @@ use super::http::EdgeHttp;
 use super::later::{self, EdgeLater};
 use super::rough::RoughBooks;
 use super::{glue, kv};
+use crate::fresh::{Due, Freshness};
 use crate::hints::Rhythm;
 use crate::setup::{Given, Problems, Setup};
 use front::Front;
@@ -15,16 +16,11 @@ use relay::fleet::Fleet;
 use relay::metrics::Registry;
 use relay::ports::{Books, Clock};
 use relay::still::{self, Still};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use vocab::{Dice, Duration, Instant};
+use vocab::Dice;
 use worker::Env;
-
-/// How long a configuration from `GLOBAL_CACHE` is used before it is looked at again.
-const FRESH: Duration = Duration::from_secs(300);
-/// How often an isolate looks whether somebody said that it has changed.
-const LOOK: Duration = Duration::from_secs(30);
 
 /// The keys in `GLOBAL_CACHE`.
 pub const CONFIG: &str = "weir.toml";
@@ -43,8 +39,7 @@ pub struct Node {
     /// Callers count as being on this machine: for work at home only.
     pub local: bool,
     sources: RefCell<Sources>,
-    read_at: Cell<Instant>,
-    looked_at: Cell<Instant>,
+    fresh: RefCell<Freshness>,
 }
 
 /// Who keeps the books.
@@ -65,6 +60,19 @@ impl Keeper {
 
     pub const fn approximate(&self) -> bool {
         matches!(self, Self::Roughly(_))
+    }
+
+    /// While a request is served whose id its caller chose.
+    pub fn chosen(&self, id: &str) {
+        if let Self::Objects(books) = self {
+            books.chosen(id);
+        }
+    }
+
+    pub fn unchosen(&self, id: &str) {
+        if let Self::Objects(books) = self {
+            books.unchosen(id);
+        }
     }
 
     fn reload(&self, config: Arc<Config>) {
@@ -142,7 +150,7 @@ impl Node {
         let setup = sources.setup(env)?;
         let registry = Arc::new(Registry::default());
         let fleet = fleet(env, &setup, &registry, None)?;
-        let clock: Arc<dyn Clock> = Arc::new(EdgeClock::default());
+        let clock: Arc<dyn Clock> = Arc::new(EdgeClock);
         let books = keeper(env, setup.config)?;
         let relay = Relay::new(
             Arc::new(EdgeHttp::new(env.clone())),
@@ -152,8 +160,8 @@ impl Node {
             registry.clone(),
             fleet,
         );
-        let seed = variable(env, "WEIR_SEED").and_then(|text| text.trim().parse().ok());
         let now = clock.now();
+        let seed = variable(env, "WEIR_SEED").and_then(|text| text.trim().parse().ok());
         Ok(Self {
             front: Front::new(relay.clone()).seeded(seed),
             relay,
@@ -164,8 +172,7 @@ impl Node {
             dice: RefCell::new(Dice::seeded(chance())),
             local: variable(env, "WEIR_LOCAL").is_some_and(|text| text == "true"),
             sources: RefCell::new(sources),
-            read_at: Cell::new(now),
-            looked_at: Cell::new(now),
+            fresh: RefCell::new(Freshness::new(now)),
         })
     }
 
@@ -176,20 +183,18 @@ impl Node {
 
     /// Looks now and then whether the configuration is another by now. Requests do not wait for that.
     fn look_again(self: &Rc<Self>, env: &Env) {
-        let now = self.clock.now();
-        if now.since(self.looked_at.get()) < LOOK {
+        let due = self.fresh.borrow_mut().due(self.clock.now());
+        if due == Due::Nothing {
             return;
         }
         let Some(cache) = kv::binding(env, "GLOBAL_CACHE") else { return };
-        self.looked_at.set(now);
         let (node, env) = (self.clone(), env.clone());
         later::spawn(async move {
-            let old = now.since(node.read_at.get()) >= FRESH;
             let changed = match kv::get(&cache, VERSION).await {
                 Ok(version) => version != node.sources.borrow().version,
                 Err(_) => false,
             };
-            if (old || changed)
+            if (due == Due::Read || changed)
                 && let Err(problems) = node.reload(&env).await
             {
                 tracing::error!(
@@ -203,7 +208,7 @@ impl Node {
     /// Reads the configuration anew and uses it, whole or not at all.
     pub async fn reload(&self, env: &Env) -> Result<(), Problems> {
         let sources = Sources::read(env).await;
-        self.read_at.set(self.clock.now());
+        self.fresh.borrow_mut().was_read(self.clock.now());
         if *self.sources.borrow() == sources {
             return Ok(());
         }
@@ -230,7 +235,7 @@ fn keeper(env: &Env, config: Config) -> Result<Keeper, Problems> {
     let approximate = config.service.approximate_budgets;
     let config = Arc::new(config);
     match kv::binding(env, "ACCOUNT") {
-        Some(accounts) => Ok(Keeper::Objects(Arc::new(ObjectBooks::new(accounts, config)))),
+        Some(accounts) => Ok(Keeper::Objects(Arc::new(ObjectBooks::new(accounts, config, format!("{:016x}", chance()))))),
         None if approximate => {
             let books = RoughBooks::new(config, kv::binding(env, "KV_BILLING"), chance());
             Ok(Keeper::Roughly(Arc::new(books)))

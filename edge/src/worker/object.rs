@@ -56,7 +56,7 @@ impl DurableObject for Account {
         let path = request.path();
         let body = JsFuture::from(request.inner().text()?).await?.as_string().unwrap_or_default();
         let answer = match path.as_str() {
-            "/" => read(&body).and_then(|letters| self.serve(letters)),
+            "/" => read(&body).and_then(|letter| self.serve(letter)),
             "/sweep" => read(&body).and_then(|ask| self.sweep(&ask)),
             "/import" => read(&body).and_then(|part| self.import(&part)),
             "/copied" => read(&body).and_then(|copied| self.copied_by_hand(&copied)),
@@ -97,23 +97,17 @@ pub struct Copied {
 }
 
 impl Account {
-    /// Letters of several requests, in their order; a line of answer for each.
-    fn serve(&self, letters: Vec<Letter>) -> Result<String, String> {
-        let mut lines = String::new();
-        for letter in letters {
-            let account = letter.account.clone();
-            let reply = self.at_desk(&account, |desk| desk.serve(letter))?;
-            if !lines.is_empty() {
-                lines.push('\n');
-            }
-            lines.push_str(&written(&reply)?);
-        }
+    fn serve(&self, letter: Letter) -> Result<String, String> {
+        let now = EdgeClock.now();
+        let account = letter.account.clone();
+        tracing::trace!(account, posts = letter.posts.len(), "a letter");
+        let reply = self.at_desk(&account, |desk| desk.serve(letter, now))?;
         self.arm();
-        Ok(lines)
+        written(&reply)
     }
 
     fn sweep(&self, ask: &Sweep) -> Result<String, String> {
-        let now = EdgeClock::default().now();
+        let now = EdgeClock.now();
         let unheard = ask.unheard_s.map(Duration::from_secs);
         let swept = self.at_desk(&ask.account, |desk| desk.sweep(now, unheard))?;
         self.arm();
@@ -141,7 +135,7 @@ impl Account {
 
     /// Sweeps, and copies to KV what is not there yet.
     async fn tend(&self) -> Result<(), String> {
-        let now = EdgeClock::default().now();
+        let now = EdgeClock.now();
         let Some(name) = self.shelf()?.note(note::NAME)? else { return Ok(()) };
         self.at_desk(&name, |desk| desk.sweep(now, None))?;
         let Some(kv) = kv::binding(&self.env, "KV_BILLING") else { return Ok(()) };
@@ -166,7 +160,7 @@ impl Account {
 
     /// Asks to be called when a lease ends or something is to be copied, whichever is first.
     fn arm(&self) {
-        let now = EdgeClock::default().now();
+        let now = EdgeClock.now();
         let desk = self.desk.borrow();
         let Some(desk) = desk.as_ref() else { return };
         let behind = kv::binding(&self.env, "KV_BILLING").is_some()

@@ -3,6 +3,7 @@
 use super::glue;
 use crate::account::{Shelf, note};
 use billing::Entry;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use vocab::{Instant, Pico};
 use wasm_bindgen::JsValue;
@@ -35,6 +36,16 @@ fn unreadable(why: impl Display) -> String {
     format!("an entry cannot be read: {why}")
 }
 
+/// Entries as one list of rows, so that all of them are one statement.
+fn rows(entries: &[Entry]) -> Result<String, String> {
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let body = serde_json::to_string(entry).map_err(unreadable)?;
+        rows.push((entry.seq, entry.time.as_micros(), entry.kind.name(), &entry.op_id, body));
+    }
+    serde_json::to_string(&rows).map_err(unreadable)
+}
+
 fn read(lines: &str) -> Result<Vec<Entry>, String> {
     lines.lines().map(|line| serde_json::from_str(line).map_err(unreadable)).collect()
 }
@@ -43,12 +54,7 @@ impl Shelf for SqlShelf {
     type Error = String;
 
     fn append(&mut self, entries: &[Entry]) -> Result<(), String> {
-        for entry in entries {
-            let body = serde_json::to_string(entry).map_err(unreadable)?;
-            let time = number(entry.time.as_micros());
-            self.0.append(number(entry.seq), time, entry.kind.name(), &entry.op_id, &body).map_err(failed)?;
-        }
-        Ok(())
+        self.0.append("entry", &rows(entries)?).map_err(failed)
     }
 
     fn last(&self) -> Result<u64, String> {
@@ -72,18 +78,18 @@ impl Shelf for SqlShelf {
         Ok(read(&self.0.end(id).map_err(failed)?)?.pop())
     }
 
+    fn ended_of(&self, ids: &[&str]) -> Result<BTreeSet<String>, String> {
+        let ids = serde_json::to_string(ids).map_err(unreadable)?;
+        Ok(self.0.ended_of(&ids).map_err(failed)?.lines().map(str::to_owned).collect())
+    }
+
     fn settled_before(&self, from: Instant) -> Result<Pico, String> {
         let before = read(&self.0.before(number(from.as_micros())).map_err(failed)?)?;
         Ok(before.first().map_or(Pico::ZERO, |entry| entry.balance_after.settled))
     }
 
     fn stage(&mut self, entries: &[Entry]) -> Result<(), String> {
-        for entry in entries {
-            let body = serde_json::to_string(entry).map_err(unreadable)?;
-            let time = number(entry.time.as_micros());
-            self.0.stage(number(entry.seq), time, entry.kind.name(), &entry.op_id, &body).map_err(failed)?;
-        }
-        Ok(())
+        self.0.append("staged", &rows(entries)?).map_err(failed)
     }
 
     fn staged(&self, after: u64, limit: usize) -> Result<Vec<Entry>, String> {

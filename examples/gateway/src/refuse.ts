@@ -21,8 +21,13 @@ export function refuse(
   return Response.json(body, { status, headers: { "x-request-id": id, ...more } });
 }
 
-/** A caller's own id where it is sane, as weir has it; else a new one. Both sides then log the same. */
+/** Whether a caller's own id can be kept, as weir has it. */
+export function isSane(asked: string | null): asked is string {
+  return asked !== null && /^[A-Za-z0-9_.:-]{1,128}$/.test(asked);
+}
+
+/** A caller's own id where it is sane, else a new one: for answers that weir has no part in. */
 export function requestId(headers: Headers): string {
-  const asked = headers.get("x-request-id") ?? "";
-  return /^[A-Za-z0-9_.:-]{1,128}$/.test(asked) ? asked : crypto.randomUUID();
+  const asked = headers.get("x-request-id");
+  return isSane(asked) ? asked : crypto.randomUUID();
 }

@@ -2,7 +2,7 @@
 
 import { sign } from "./context";
 import type { Env, Identity } from "./env";
-import { refuse } from "./refuse";
+import { isSane, refuse } from "./refuse";
 
 /** What only this gateway may say, and credentials that are its own business: weir never sees a client's. */
 const STRIPPED = [
@@ -35,14 +35,16 @@ const STRIPPED_QUERY = ["key", "email", "api_key"];
 /** The gateway answers pages itself, and its own cookies are its own. */
 const HELD_BACK = ["set-cookie", "vary", "connection", "keep-alive"];
 
-export function outgoingHeaders(inbound: Headers, id: string, token: string): Headers {
+export function outgoingHeaders(inbound: Headers, token: string): Headers {
   const headers = new Headers(inbound);
   for (const name of [...headers.keys()]) {
     if (STRIPPED.includes(name) || STRIPPED_PREFIXES.some((prefix) => name.startsWith(prefix))) headers.delete(name);
   }
   // Origin stays behind too: which pages may call is decided here, and weir need not know any.
   headers.delete("origin");
-  headers.set("x-request-id", id);
+  // A client's own id goes along, and weir asks its books whether it was there before. One that weir makes itself is new,
+  // which saves that; the answer says which it was.
+  if (!isSane(headers.get("x-request-id"))) headers.delete("x-request-id");
   headers.set("x-weir-context", token);
   return headers;
 }
@@ -56,7 +58,7 @@ export function outgoingUrl(inbound: URL): string {
 
 export async function forward(request: Request, env: Env, who: Identity, id: string): Promise<Response> {
   const url = new URL(request.url);
-  const headers = outgoingHeaders(request.headers, id, await sign(env, who, Date.now()));
+  const headers = outgoingHeaders(request.headers, await sign(env, who, Date.now()));
   const init: RequestInit = { method: request.method, headers, body: request.body, redirect: "manual" };
   // Where the runtime says that the client has left, weir is told at once.
   if (request.signal) init.signal = request.signal;

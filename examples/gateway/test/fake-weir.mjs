@@ -24,7 +24,7 @@ export default {
       body: await request.text(),
     };
     const headers = {
-      "x-request-id": request.headers.get("x-request-id"),
+      "x-request-id": request.headers.get("x-request-id") ?? "made-by-weir",
       "x-cost-usd": "0.000042500",
       "x-provider": "fake",
       "set-cookie": "weir=1",
@@ -43,6 +43,6 @@ function streamed(request) {
       out.enqueue(encoder.encode(`data: ${decoder.decode(chunk).trim()}\n\n`));
     },
   });
-  const headers = { "content-type": "text/event-stream", "x-request-id": request.headers.get("x-request-id") };
+  const headers = { "content-type": "text/event-stream", "x-request-id": request.headers.get("x-request-id") ?? "made-by-weir" };
   return new Response(request.body.pipeThrough(echo), { headers });
 }
