@@ -3,118 +3,20 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot run says so")]
 
-use async_trait::async_trait;
-use billing::{Account, Balance, Entry, Op};
+mod world;
+
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use front::{Front, Peer};
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, Request};
-use http_body::Body as _;
+use front::Front;
 use providers::catalogue::Catalogue;
-use relay::Relay;
-use relay::config::{Api, Config, ProviderConfig, ProviderKind};
-use relay::fleet::Fleet;
-use relay::metrics::Registry;
-use relay::ports::{Books, BooksError, Clock, Http, Later, Mark, Posted, Reply};
-use std::collections::BTreeMap;
+use relay::config::{ProviderConfig, ProviderKind};
 use std::hint::black_box;
-use std::sync::{Arc, Mutex};
-use vocab::{Call, Duration, Fault, Instant, Pico};
+use world::{Provider, told};
 
-/// A provider that answers at once, always the same.
-struct Provider {
-    body: Bytes,
-    stream: bool,
-}
-
-#[async_trait]
-impl Http for Provider {
-    async fn send(&self, _: Call, _: Duration) -> Result<Reply, Fault> {
-        let mut headers = HeaderMap::new();
-        let kind = if self.stream { "text/event-stream" } else { "application/json" };
-        headers.insert("content-type", HeaderValue::from_static(kind));
-        let body = Box::pin(futures::stream::iter([Ok(self.body.clone())]));
-        Ok(Reply { status: 200, headers, body })
-    }
-}
-
-/// A moment that lasts.
-struct Still;
-
-#[async_trait]
-impl Clock for Still {
-    fn now(&self) -> Instant {
-        Instant::from_secs(1_795_219_200)
-    }
-
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
-    }
-}
-
-impl Later for Still {
-    fn spawn(&self, work: BoxFuture<'static, ()>) {
-        work.now_or_never();
-    }
-}
-
-/// The real state machine, kept nowhere.
-struct Unkept(Mutex<Account>);
-
-#[async_trait]
-impl Books for Unkept {
-    async fn post(&self, _: &str, op: Op, now: Instant) -> Result<Posted, BooksError> {
-        let applied = self.0.lock().expect("one thread").apply(op, &[], now)?;
-        Ok(Posted { balance: applied.balance, fresh: applied.entry.is_some(), mark: Mark(0) })
-    }
-
-    async fn durable(&self, _: Mark) -> Result<(), BooksError> {
-        Ok(())
-    }
-
-    async fn balance(&self, _: &str) -> Result<Balance, BooksError> {
-        Ok(self.0.lock().expect("one thread").balance())
-    }
-
-    async fn entries(&self, _: &str, _: u64, _: usize) -> Result<Vec<Entry>, BooksError> {
-        Ok(vec![])
-    }
-
-    async fn ended(&self, _: &str, _: u64, _: usize) -> Result<Vec<Entry>, BooksError> {
-        Ok(vec![])
-    }
-
-    async fn of_request(&self, _: &str, _: &str) -> Result<Vec<Entry>, BooksError> {
-        Ok(vec![])
-    }
-
-    async fn spent(&self, _: &str, _: Instant) -> Result<Pico, BooksError> {
-        Ok(Pico::ZERO)
-    }
-}
-
-fn front(body: Bytes, stream: bool) -> Front {
-    let provider = ProviderConfig {
-        kind: ProviderKind::Openai,
-        api: Api::default(),
-        base_url: "http://127.0.0.1:1/v1".into(),
-        keys: vec!["KEY".into()],
-        models: vec![],
-        domain: None,
-        headers: BTreeMap::new(),
-        catalogue: None,
-        fake: false,
-    };
-    let config = Config { providers: BTreeMap::from([("openai".into(), provider)]), ..Config::default() };
-    let registry = Arc::new(Registry::default());
+fn front(http: Provider) -> Front {
+    let at = ProviderConfig::at(ProviderKind::Openai, "http://127.0.0.1:1/v1".into());
     let catalogue = Catalogue::embedded().expect("the shipped catalogue");
-    let fleet = Fleet::build(&config, &catalogue, &|_| Some("key".into()), &registry, None)
-        .expect("a plain configuration");
-    let books = Arc::new(Unkept(Mutex::new(Account::new("local", None))));
-    let http = Arc::new(Provider { body, stream });
-    Front::new(Relay::new(http, Arc::new(Still), books, Arc::new(Still), registry, fleet))
+    world::front("openai", ProviderConfig { keys: vec!["KEY".into()], ..at }, &catalogue, http)
 }
 
 fn ask(model: &str, stream: bool) -> Bytes {
@@ -125,23 +27,8 @@ fn ask(model: &str, stream: bool) -> Bytes {
     .into()
 }
 
-/// The whole way, to the last byte of the answer.
 fn whole(front: &Front, body: &Bytes, seed: u64) -> usize {
-    let request = Request::post("/v1/chat/completions")
-        .header("content-type", "application/json")
-        .header("host", "127.0.0.1")
-        .body(http_body_util::Full::new(body.clone()))
-        .expect("a plain request");
-    let serving = front.serve(request, Peer { loopback: true, tls: false }, seed);
-    let response = serving.now_or_never().expect("nothing waits");
-    assert_eq!(response.status, 200);
-    let mut body = std::pin::pin!(response.body);
-    let mut size = 0;
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    while let std::task::Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(&mut cx) {
-        size += frame.data_ref().map_or(0, Bytes::len);
-    }
-    size
+    told(front, "/v1/chat/completions", body, seed).0
 }
 
 fn requests(c: &mut Criterion) {
@@ -154,7 +41,7 @@ fn requests(c: &mut Criterion) {
     let mut group = c.benchmark_group("request");
     let mut seed = 0;
     for model in ["openai/gpt-4o-mini", "auto"] {
-        let front_whole = front(answer.clone(), false);
+        let front_whole = front(Provider::whole(answer.clone()));
         let body = ask(model, false);
         group.bench_function(format!("whole/{model}"), |b| {
             b.iter(|| {
@@ -163,7 +50,7 @@ fn requests(c: &mut Criterion) {
             });
         });
     }
-    let front_stream = front(stream, true);
+    let front_stream = front(Provider { pieces: vec![stream], stream: true });
     let body = ask("openai/gpt-4o-mini", true);
     group.bench_function("stream of 100 chunks in one read", |b| {
         b.iter(|| {

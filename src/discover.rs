@@ -2,9 +2,9 @@
 
 use crate::configure::{LOCAL, variable};
 use crate::net::{NativeClock, NativeHttp};
-use http::HeaderMap;
 use relay::config::{Config, ProviderConfig, ProviderKind};
 use relay::probe::{Listed, list};
+use std::sync::Arc;
 use vocab::Duration;
 
 /// A server on this machine answers within this, or it is not there.
@@ -16,7 +16,7 @@ const OURS: &str = "weir";
 pub async fn local(config: &mut Config, clock: &NativeClock) {
     let looks = LOCAL.map(|(kind, address, usual)| async move {
         let base_url = variable(address).unwrap_or_else(|| usual.into());
-        let listed = list(&NativeHttp, clock, &base_url, HeaderMap::new(), PATIENCE).await.ok()?;
+        let listed = list(&NativeHttp, clock, &base_url, Arc::default(), PATIENCE).await.ok()?;
         let kind = kind_of(&listed).unwrap_or(kind);
         let models: Vec<String> = listed.into_iter().filter(|m| m.owned_by != OURS).map(|m| m.id).collect();
         (!models.is_empty()).then_some((kind, base_url, models))
@@ -41,7 +41,7 @@ pub async fn fill(config: &mut Config, clock: &NativeClock) -> Vec<String> {
         if !local || !provider.models.is_empty() || !provider.keys.is_empty() {
             continue;
         }
-        match list(&NativeHttp, clock, &provider.base_url, HeaderMap::new(), PATIENCE * 5).await {
+        match list(&NativeHttp, clock, &provider.base_url, Arc::default(), PATIENCE * 5).await {
             Ok(listed) => provider.models = listed.into_iter().map(|m| m.id).collect(),
             Err(fault) => warnings
                 .push(format!("providers.{name}: it names no models and cannot be asked for them ({fault})")),

@@ -1,5 +1,6 @@
 // weir in the real runtime: Miniflare runs workerd with the bundle that edge/build.sh made.
 
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,17 +28,19 @@ ${bounds}
 ${service}
 ${Object.entries(KEYS).map(([account, key]) => `[[service.keys]]\nsha256 = "${digest(key)}"\naccount = "${account}"\n`).join("")}`;
 
-/** KV that can be told to fail: the same methods, behind a service. */
+/** KV that can be told to fail, or to keep everybody waiting: the same methods, behind a service. */
 const store = {
   name: "store",
   modules: true,
   kvNamespaces: { REAL: "KV_BILLING" },
   script: `
     import { WorkerEntrypoint } from "cloudflare:workers";
-    let failing = false, failures = 0, slow = 0;
+    let failing = false, failures = 0, held = false, waiting = 0;
     export class Store extends WorkerEntrypoint {
       async put(name, text) {
-        if (slow) await new Promise((resolve) => setTimeout(resolve, slow));
+        waiting += 1;
+        while (held) await new Promise((resolve) => setTimeout(resolve, 20));
+        waiting -= 1;
         if (failing) { failures += 1; throw new Error("KV is out of order"); }
         await this.env.REAL.put(name, text);
       }
@@ -50,8 +53,9 @@ const store = {
         const { pathname } = new URL(request.url);
         if (pathname === "/fail") failing = true;
         if (pathname === "/heal") failing = false;
-        if (pathname === "/slow") slow = 700;
-        return new Response(String(failures));
+        if (pathname === "/hold") held = true;
+        if (pathname === "/free") held = false;
+        return new Response(String(pathname === "/waiting" ? waiting : failures));
       },
     };
   `,
@@ -87,6 +91,7 @@ export class World {
     const elsewhere = { ACCOUNT: { className: "Account", scriptName: "weir" } };
     const second = { ...weir, name: "twin", durableObjects: elsewhere };
     world.keeper = failing ? "store" : "weir";
+    world.isolates = twin ? ["first", "second"] : [undefined];
     world.options = {
       workers: [...(twin ? [door, weir, second] : [weir]), ...(failing ? [store] : []), ...beside],
       durableObjectsPersist: join(world.place, "do"),
@@ -160,28 +165,62 @@ export class World {
     return this.json("/api/credits", { as });
   }
 
-  /** Until it is so, or for too long. */
-  async until(what, holds, patience = 8_000) {
+  /** Until it is so, or for so long that it never will be, however slow the machine. */
+  async until(what, holds, patience = 120_000) {
     const end = Date.now() + patience;
     for (;;) {
       const seen = await what();
       if (holds(seen)) return seen;
-      if (Date.now() > end) throw new Error(`it never came true: ${JSON.stringify(seen)}`);
+      if (Date.now() > end) {
+        const text = JSON.stringify(seen) ?? "undefined";
+        throw new Error(`it never came true: ${text.length > 2_000 ? `${text.slice(0, 2_000)} … (${text.length})` : text}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
+  #kv() {
+    return this.flare.getKVNamespace(this.keeper === "store" ? "REAL" : "KV_BILLING", this.keeper);
+  }
+
+  /** How far the record reaches in KV. */
+  async reach(account = "alice") {
+    return JSON.parse((await (await this.#kv()).get(`account/${account}`)) ?? "null");
+  }
+
   /** Everything KV holds of an account's record. */
   async kept(account = "alice") {
-    const kv = await this.flare.getKVNamespace(this.keeper === "store" ? "REAL" : "KV_BILLING", this.keeper);
+    const kv = await this.#kv();
     const entries = [];
     let cursor;
     do {
       const page = await kv.list({ prefix: `entry/${account}/`, cursor });
-      for (const { name } of page.keys) entries.push(JSON.parse(await kv.get(name)));
+      for (let at = 0; at < page.keys.length; at += 32) {
+        const some = page.keys.slice(at, at + 32);
+        entries.push(...(await Promise.all(some.map(async ({ name }) => JSON.parse(await kv.get(name))))));
+      }
       cursor = page.list_complete ? undefined : page.cursor;
     } while (cursor);
-    return { entries, reach: JSON.parse((await kv.get(`account/${account}`)) ?? "null") };
+    return { entries, reach: await this.reach(account) };
+  }
+
+  /**
+   * The record from both sides, each checked by itself, which must be one. An isolate tells what it has done before it
+   * asks, and KV hears of it later: so all of them are asked again until there is nothing more to be told.
+   */
+  async both() {
+    const asked = async () => {
+      let object;
+      for (const at of this.isolates) object = await this.json("/api/billing/verify", { at });
+      assert.equal(object.ok, true, JSON.stringify(object));
+      return { entries: object.entries, head: object.head, reach: await this.reach() };
+    };
+    const object = await this.until(asked, ({ entries, reach }) => reach?.seq === entries);
+    const { entries, reach } = await this.kept();
+    const sum = audit(entries);
+    assert.deepEqual([sum.entries, sum.head], [object.entries, object.head]);
+    assert.deepEqual(reach, { seq: object.entries, head: object.head });
+    return { ...sum, record: entries };
   }
 }
 

@@ -9,6 +9,7 @@ mod nearest;
 pub mod openai;
 mod refusal;
 mod report;
+pub mod responses;
 pub mod si;
 
 pub mod wishes;

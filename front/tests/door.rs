@@ -308,8 +308,18 @@ fn the_other_paths_answer() {
         let (status, told) = get(&front, path);
         assert!(status == 200 && told.is_object(), "{path}: {status}");
     }
-    for body in [CHAT, r#"{"prompt":"a"}"#] {
-        let (status, _, text) = send(&front, "POST", "/route/explain", &[], body, HOME);
+    let responses = r#"{"model":"auto","input":"a"}"#;
+    let generate = r#"{"model":"models/auto","contents":[{"parts":[{"text":"a"}]}]}"#;
+    let messages = r#"{"model":"auto","max_tokens":9,"messages":[{"role":"user","content":"a"}]}"#;
+    let anthropics: &[(&str, &str)] = &[("anthropic-version", "2023-06-01")];
+    for (body, headers) in [
+        (CHAT, &[][..]),
+        (r#"{"prompt":"a"}"#, &[]),
+        (responses, &[]),
+        (generate, &[]),
+        (messages, anthropics),
+    ] {
+        let (status, _, text) = send(&front, "POST", "/route/explain", headers, body, HOME);
         assert!(status == 200 && text.contains("near"), "{text}");
     }
     let (status, head, page) = send(&front, "GET", "/", &[], "", HOME);

@@ -106,8 +106,8 @@ impl<'a> Credential<'a> {
         let bearer = headers
             .get(AUTHORIZATION)
             .and_then(|v| v.to_str().ok())
-            .and_then(|v| v.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .and_then(|v| v.split_at_checked("bearer ".len()))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer "))
             .map(|(_, key)| key.trim());
         let asked = || query?.split('&').find_map(|pair| pair.strip_prefix("key="));
         bearer

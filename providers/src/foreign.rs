@@ -135,6 +135,7 @@ pub(crate) fn harmless(field: &str, value: &Value) -> bool {
         "metadata"
         | "user"
         | "prompt_cache_key"
+        | "prompt_cache_options"
         | "prompt_cache_retention"
         | "safety_identifier"
         | "stream_options" => true,

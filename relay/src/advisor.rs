@@ -9,8 +9,8 @@ use crate::fleet::Fleet;
 use crate::offers::{Route, offers};
 use crate::relay::Relay;
 use crate::speech::Adviser;
+use foldhash::HashMap;
 use router::{Alternative, Decision, Offer};
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use vocab::{Caps, Dice, Duration, Instant, Pico};
 

@@ -14,12 +14,15 @@ use http::header::CONTENT_TYPE;
 use providers::Glance;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
-use vocab::{Call, Chat, Duration, Event, Fault, Instant, Usage};
+use vocab::{Call, Chat, Dialect, Duration, Event, Fault, Instant, Usage};
 
 /// Error bodies are read up to here.
 pub const FAULT_BODY_MAX: usize = 64 << 10;
 /// Start-up events of a stream are held back up to here.
 const START_MAX: usize = 64 << 10;
+/// In the Responses API they repeat instructions and tools, in two or three events, and not every server writes what it
+/// repeats as tersely as it was written: so many times the request is held back besides, whatever its answer is.
+const ECHOES: usize = 4;
 
 /// The conversation, taken apart at most once however many candidates need it so.
 #[derive(Default)]
@@ -141,7 +144,13 @@ async fn hear(
         refused => return Err(Box::pin(refusal(refused, candidate, clock)).await),
     };
     if streamed && !whole {
-        return Box::pin(begin(body, candidate, passes, ask.brief().include_usage, clock)).await;
+        let echo_max = match &ask.words {
+            Words::Raw { dialect: Dialect::OpenaiResponses, raw, .. } if passes => {
+                raw.body.len().saturating_mul(ECHOES)
+            }
+            _ => 0,
+        };
+        return Box::pin(begin(body, candidate, passes, ask.brief().include_usage, echo_max, clock)).await;
     }
     let body = collect(body, bounds.reply_max, false).await?;
     finish(body, candidate, passes && !ask.brief().stream)
@@ -162,6 +171,7 @@ async fn begin(
     candidate: &Candidate,
     passes: bool,
     include_usage: bool,
+    echo_max: usize,
     clock: &dyn Clock,
 ) -> Result<Got, Lost> {
     let adapter = candidate.provider.adapter;
@@ -171,6 +181,7 @@ async fn begin(
     };
     let mut queue = VecDeque::new();
     let mut held = 0;
+    let held_max = START_MAX.saturating_add(echo_max);
     loop {
         let lost = |source: &Source, fault: Fault| Lost {
             fault,
@@ -202,7 +213,7 @@ async fn begin(
                 if source.done() {
                     return Err(lost(&source, Fault::Silent("the answer was empty".into())));
                 }
-                if held > START_MAX {
+                if held > held_max {
                     return Err(lost(
                         &source,
                         Fault::Garbled(format!("no content after {held} bytes of start-up events")),

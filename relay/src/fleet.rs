@@ -4,11 +4,12 @@
 //! Health survives the swap: it is keyed by names, and the new fleet takes over what it finds.
 
 use crate::config::{Bounds, Config, PolicyConfig, ProviderConfig, ProviderKind};
+use foldhash::{HashMap, HashMapExt};
 use policy::Settings;
 use providers::catalogue::Catalogue;
 use providers::{Adapter, Address};
 use router::{Health, Limits, Rules, State, Weights};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use vocab::{Caps, Card, Door, Duration, Instant, Kind, Name, Price, Rate, Rates, Status};

@@ -15,8 +15,22 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Fault>> + Send>>;
 /// What came back from a provider: the head is here, the body arrives.
 pub struct Reply {
     pub status: u16,
+    /// Of a good reply those that [`is_read`], at least; of others all.
     pub headers: HeaderMap,
     pub body: ByteStream,
+}
+
+/// Whether anybody here reads such a header of a good reply. A shell may leave the others out: providers send a dozen, and
+/// taking them in costs more than reading a short answer. Of other replies all may be wanted, as they tell what is wrong.
+pub fn is_read(name: &[u8]) -> bool {
+    match name.len() {
+        10 => name.eq_ignore_ascii_case(b"connection"),
+        12 => name.eq_ignore_ascii_case(b"content-type"),
+        14 => name.eq_ignore_ascii_case(b"content-length"),
+        16 => name.eq_ignore_ascii_case(b"content-encoding"),
+        17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
+        _ => false,
+    }
 }
 
 /// Sends calls to providers.
@@ -67,6 +81,15 @@ impl From<Refusal> for BooksError {
 pub trait Books: Send + Sync {
     /// Decides and records. The decision holds from here on; it is durable once [`Books::durable`] says so.
     async fn post(&self, account: &str, op: Op, now: Instant) -> Result<Posted, BooksError>;
+
+    /// The same, where nothing has to be waited for, which is nearly always; else the operation comes back for
+    /// [`Books::post`]. Nothing to be kept while it waits, and nobody can leave in the middle of it.
+    #[expect(clippy::result_large_err, reason = "it is not an error: it is taken on from there")]
+    fn post_at_once(&self, account: &str, op: Op, now: Instant) -> Result<Result<Posted, BooksError>, Op> {
+        let _ = (account, now);
+        Err(op)
+    }
+
     /// Returns when everything up to `mark` is on disk.
     async fn durable(&self, mark: Mark) -> Result<(), BooksError>;
     async fn balance(&self, account: &str) -> Result<Balance, BooksError>;

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use futures::future::{Either, select};
 use http::{HeaderMap, Uri};
 use serde::Deserialize;
+use std::sync::Arc;
 use vocab::{Call, Duration, Fault};
 
 const LIST_MAX: usize = 4 << 20;
@@ -25,7 +26,7 @@ pub async fn list(
     http: &dyn Http,
     clock: &dyn Clock,
     base_url: &str,
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     patience: Duration,
 ) -> Result<Vec<Listed>, Fault> {
     #[derive(Deserialize)]
@@ -45,7 +46,7 @@ async fn get(
     http: &dyn Http,
     clock: &dyn Clock,
     url: &str,
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     patience: Duration,
 ) -> Result<(u16, Vec<u8>), Fault> {
     let uri: Uri = url.parse().map_err(|e| Fault::Down(format!("the address cannot be called: {e}")))?;

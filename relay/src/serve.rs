@@ -25,6 +25,8 @@ use vocab::{Dice, Duration, Event, Fault, Instant, Pico};
 /// The first pause before the same candidate is asked again; it doubles.
 const PAUSE: Duration = Duration::from_millis(150);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// When to come again where somebody else's probe is just finding out how the only candidate is.
+const PROBED: Duration = Duration::from_secs(1);
 
 impl Relay {
     /// Takes one request all the way through. A dropped future is a client that left: whatever was held is settled.
@@ -470,10 +472,14 @@ fn nobody(decision: &Decision, offers: &[Offer<'_>], now: Instant) -> Trouble {
     if let Some(at) = decision.retry_at() {
         return Trouble::Resting { retry_after: at.since(now).max(Duration::from_millis(1)) };
     }
+    // Somebody fits and was not let in after all: it broke since the plan was made, or another request is its probe.
+    if decision.ranked.iter().any(|r| r.removed.is_none()) {
+        return Trouble::Resting { retry_after: PROBED };
+    }
     let why = |r: &router::Ranked| {
         let offer = &offers[r.offer];
         let name = format!("{}/{}", offer.provider, offer.card.model);
-        (name, r.removed.as_ref().map_or_else(|| "is not available now".into(), Removed::to_string))
+        (name, r.removed.as_ref().map(Removed::to_string).unwrap_or_default())
     };
     Trouble::NoCandidate(decision.ranked.iter().map(why).collect())
 }

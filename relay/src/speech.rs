@@ -5,7 +5,7 @@ use crate::attempt::Begun;
 use crate::ports::{BooksError, ByteStream, Clock};
 use crate::relay::Relay;
 use crate::source::Source;
-use crate::tab::{Flight, Tab};
+use crate::tab::{Flight, Settling, Tab};
 use futures::future::{BoxFuture, Either, select};
 use futures::{FutureExt, Stream, StreamExt};
 use std::collections::VecDeque;
@@ -358,7 +358,11 @@ pub fn bill(
     let settling = tab.settling(why, now);
     async move {
         if let Some(settling) = settling {
-            match settling.await {
+            let posted = match settling {
+                Settling::Done(posted) => posted,
+                Settling::OnItsWay(settling) => settling.await,
+            };
+            match posted {
                 Ok(posted) => tab.balance = posted.balance,
                 Err(error) => {
                     tracing::error!(?error, request = %tab.id, "a request could not be settled; its hold will be swept");

@@ -57,6 +57,10 @@ impl Books for Still {
         self.books.post(account, self.moved(op, now), self.at).await
     }
 
+    fn post_at_once(&self, account: &str, op: Op, now: Instant) -> Result<Result<Posted, BooksError>, Op> {
+        self.books.post_at_once(account, self.moved(op.clone(), now), self.at).map_err(|_| op)
+    }
+
     async fn durable(&self, mark: Mark) -> Result<(), BooksError> {
         self.books.durable(mark).await
     }

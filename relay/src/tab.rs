@@ -92,9 +92,17 @@ impl Tab {
         tags: &str,
         now: Instant,
     ) -> Result<(), BooksError> {
-        let Holding { account, id, posted } = self.holding(dearest, estimate, tags, now).await;
-        (self.account, self.id) = (account, id);
-        let posted = posted?;
+        let lease_until = now.after(lease(&self.fleet));
+        let op =
+            Op::Hold { id: self.id.clone(), amount: dearest, estimate, lease_until, tags: tags.to_owned() };
+        let posted = match self.relay.books().post_at_once(&self.account, op, now) {
+            Ok(posted) => posted?,
+            Err(op) => {
+                let Holding { account, posted, .. } = self.holding(op, now).await;
+                self.account = account;
+                posted?
+            }
+        };
         if !posted.fresh {
             return Err(BooksError::Refused(billing::Refusal::Conflict { id: self.id.clone() }));
         }
@@ -108,10 +116,8 @@ impl Tab {
     }
 
     /// The hold on its way. Whoever leaves while it is being made leaves no hold behind.
-    fn holding(&mut self, amount: Pico, estimate: Pico, tags: &str, now: Instant) -> Persist<Holding> {
-        let (account, id) = (std::mem::take(&mut self.account), std::mem::take(&mut self.id));
-        let lease_until = now.after(lease(&self.fleet));
-        let op = Op::Hold { id: id.clone(), amount, estimate, lease_until, tags: tags.to_owned() };
+    fn holding(&mut self, op: Op, now: Instant) -> Persist<Holding> {
+        let (account, id) = (std::mem::take(&mut self.account), self.id.clone());
         let relay = self.relay.clone();
         let holding = async move {
             let posted = relay.books().post(&account, op, now).await;
@@ -266,22 +272,29 @@ impl Tab {
     /// Charges the lines and gives the rest back. Once.
     pub async fn settle(&mut self, why: &str, now: Instant) -> Result<Pico, BooksError> {
         let cost = self.spent();
-        if let Some(settling) = self.settling(why, now) {
-            self.balance = settling.await?.balance;
+        match self.settling(why, now) {
+            None => {}
+            Some(Settling::Done(posted)) => self.balance = posted?.balance,
+            Some(Settling::OnItsWay(settling)) => self.balance = settling.await?.balance,
         }
         Ok(cost)
     }
 
-    /// The settlement on its way; None where there is nothing to settle any more.
-    pub fn settling(&mut self, why: &str, now: Instant) -> Option<Persist<Result<Posted, BooksError>>> {
+    /// The settlement; None where there is nothing to settle any more.
+    pub fn settling(&mut self, why: &str, now: Instant) -> Option<Settling> {
         if !self.open {
             return None;
         }
         self.close();
         let op = self.closing(why);
+        let op = match self.relay.books().post_at_once(&self.account, op, now) {
+            Ok(posted) => return Some(Settling::Done(posted)),
+            Err(op) => op,
+        };
         let (relay, account) = (self.relay.clone(), std::mem::take(&mut self.account));
         let settling = async move { relay.books().post(&account, op, now).await };
-        Some(Persist::new(&self.relay, settling, |_, posted| Box::pin(async move { settled(posted) })))
+        let unwanted = |_, posted| Box::pin(async move { settled(posted) }) as BoxFuture<'static, ()>;
+        Some(Settling::OnItsWay(Persist::new(&self.relay, settling, unwanted)))
     }
 
     fn close(&mut self) {
@@ -334,6 +347,10 @@ impl Drop for Tab {
             self.abandoned(&flight, "left", None, now);
         }
         let op = self.closing("client left");
+        let op = match self.relay.books().post_at_once(&self.account, op, now) {
+            Ok(posted) => return settled(posted),
+            Err(op) => op,
+        };
         let (relay, account) = (self.relay.clone(), std::mem::take(&mut self.account));
         self.relay.later().spawn(Box::pin(async move {
             settled(relay.books().post(&account, op, now).await);
@@ -345,6 +362,13 @@ fn settled(posted: Result<Posted, BooksError>) {
     if let Err(error) = posted {
         tracing::error!(?error, "a request could not be settled; its hold will be swept");
     }
+}
+
+/// A settlement that was asked for.
+pub enum Settling {
+    Done(Result<Posted, BooksError>),
+    /// Seen through whoever waits for it.
+    OnItsWay(Persist<Result<Posted, BooksError>>),
 }
 
 /// A hold that was asked for.

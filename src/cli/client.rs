@@ -118,7 +118,7 @@ impl Server {
             map.insert(*name, value.parse()?);
         }
         let uri = format!("{}{path}", self.origin).parse()?;
-        let call = Call { uri, headers: map, body: body.into(), stream: false };
+        let call = Call { uri, headers: map.into(), body: body.into(), stream: false };
         let reply = NativeHttp.send(call, CONNECT).await?;
         Ok(Answer { status: reply.status, body: reply.body })
     }

@@ -11,15 +11,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 use vocab::Duration;
 
 /// Unused connections kept for each provider and core.
 const IDLE_MAX: usize = 1_024;
-/// Providers close idle connections after a minute or more; ours are given up sooner, so that a request seldom meets
-/// one that is just being closed.
-const IDLE_FOR: Duration = Duration::from_secs(45);
+/// How often what nobody used is looked through. No clock is read when a connection comes or goes: its age is how often
+/// that happened since.
+const ROUND: Duration = Duration::from_secs(15);
+/// Providers close idle connections after a minute or more; ours are given up sooner, between 30 and 45 seconds, so that
+/// a request seldom meets one that is just being closed.
+const ROUNDS: u32 = 3;
 
 /// A connection to a provider.
 enum Wire {
@@ -49,7 +51,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
 
 struct Idle {
     wire: Wire,
-    since: Instant,
+    /// The round in which it was put here.
+    since: u32,
+}
+
+impl Idle {
+    fn is_old(&self, round: u32) -> bool {
+        round.wrapping_sub(self.since) >= ROUNDS
+    }
 }
 
 /// One provider's, the one used last at the back. There are few, so that looking through them is faster than hashing a
@@ -63,6 +72,8 @@ thread_local! {
     static SHELVES: RefCell<Vec<Shelf>> = const { RefCell::new(Vec::new()) };
     /// Whether this core's sweeper runs.
     static SWEPT: Cell<bool> = const { Cell::new(false) };
+    /// How many rounds it has made.
+    static ROUND_AT: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Whether it is secure, and host and port.
@@ -94,7 +105,7 @@ impl Lease for Held {
             if idle.len() >= IDLE_MAX {
                 idle.pop_front();
             }
-            idle.push_back(Idle { wire, since: Instant::now() });
+            idle.push_back(Idle { wire, since: ROUND_AT.get() });
         });
         if !SWEPT.replace(true) {
             tokio::spawn(sweep());
@@ -106,10 +117,12 @@ impl Lease for Held {
 async fn sweep() {
     let mut left = true;
     while left {
-        tokio::time::sleep(IDLE_FOR / 3).await;
+        tokio::time::sleep(ROUND).await;
+        let round = ROUND_AT.get().wrapping_add(1);
+        ROUND_AT.set(round);
         left = SHELVES.with_borrow_mut(|shelves| {
             for shelf in shelves.iter_mut() {
-                let old = shelf.idle.partition_point(|idle| idle.since.elapsed() > IDLE_FOR);
+                let old = shelf.idle.partition_point(|idle| idle.is_old(round));
                 drop(shelf.idle.drain(..old));
             }
             shelves.retain(|shelf| !shelf.idle.is_empty());
@@ -130,14 +143,9 @@ pub fn take(uri: &Uri) -> io::Result<Option<Held>> {
     let key = key(uri)?;
     SHELVES.with_borrow_mut(|shelves| {
         let Some(shelf) = shelves.iter_mut().find(|shelf| shelf.key == key) else { return Ok(None) };
-        while let Some(Idle { mut wire, since }) = shelf.idle.pop_back() {
-            if since.elapsed() > IDLE_FOR {
-                // The rest of the shelf was used even longer ago.
-                shelf.idle.clear();
-                return Ok(None);
-            }
-            if wire.is_quiet() {
-                return Ok(Some(Held { wire, key, reused: true }));
+        while let Some(mut idle) = shelf.idle.pop_back() {
+            if idle.wire.is_quiet() {
+                return Ok(Some(Held { wire: idle.wire, key, reused: true }));
             }
         }
         Ok(None)

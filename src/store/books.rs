@@ -3,7 +3,7 @@
 use super::cells::Cell;
 use super::{Seen, Store, down};
 use async_trait::async_trait;
-use billing::{Balance, Entry, Op};
+use billing::{Balance, Entry, Op, Refusal};
 use relay::ports::{Books, BooksError, Mark, Posted};
 use vocab::{Instant, Pico};
 
@@ -11,18 +11,22 @@ use vocab::{Instant, Pico};
 impl Books for Store {
     async fn post(&self, account: &str, op: Op, now: Instant) -> Result<Posted, BooksError> {
         self.shared.durable.up().map_err(BooksError::Down)?;
-        let full = self.shared.queue.issued().saturating_sub(self.options.queue);
-        if full >= self.shared.durable.mark() && full > 0 {
-            self.durable_to(full + 1).await?;
+        if let Some(mark) = self.full() {
+            self.durable_to(mark).await?;
         }
         let cell = self.cell(account).await?;
-        {
-            let mut state = cell.lock();
-            if state.account.open(op.id()).is_some() || !self.seen.maybe(Seen::key(cell.id, op.id())) {
-                return Ok(self.decide(&cell, &mut state, op, &[], now)?);
-            }
+        match self.post_unknown(&cell, op, now) {
+            Ok(posted) => Ok(posted?),
+            Err(op) => self.post_knowing(&cell, op, now).await,
         }
-        self.post_knowing(&cell, op, now).await
+    }
+
+    fn post_at_once(&self, account: &str, op: Op, now: Instant) -> Result<Result<Posted, BooksError>, Op> {
+        if self.full().is_some() || self.shared.durable.up().is_err() {
+            return Err(op);
+        }
+        let Some(cell) = self.cells.get(account) else { return Err(op) };
+        self.post_unknown(&cell, op, now).map(|posted| Ok(posted?))
     }
 
     async fn durable(&self, mark: Mark) -> Result<(), BooksError> {
@@ -61,6 +65,21 @@ impl Books for Store {
 }
 
 impl Store {
+    /// What has to be on disk before more is taken, where that is not yet.
+    fn full(&self) -> Option<u64> {
+        let full = self.shared.queue.issued().saturating_sub(self.options.queue);
+        (full >= self.shared.durable.mark() && full > 0).then_some(full + 1)
+    }
+
+    /// Posts an operation on an open hold, or one whose id was never done before; others come back.
+    fn post_unknown(&self, cell: &Cell, op: Op, now: Instant) -> Result<Result<Posted, Refusal>, Op> {
+        let mut state = cell.lock();
+        if state.account.open(op.id()).is_some() || !self.seen.maybe(Seen::key(cell.id, op.id())) {
+            return Ok(self.decide(cell, &mut state, op, &[], now));
+        }
+        Err(op)
+    }
+
     /// Posts an operation whose id may have been done before: the database is asked first.
     ///
     /// One at a time for each account. Between the look-up and the decision the same id may still have been posted

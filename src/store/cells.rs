@@ -1,7 +1,8 @@
 //! The accounts in use.
 
 use billing::{Account, Tally};
-use std::collections::{HashMap, VecDeque};
+use foldhash::HashMap;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use vocab::Pico;

@@ -5,8 +5,10 @@ use crate::shell::Kind;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("openai", include_str!("cases/openai.toml")),
+    ("anthropic", include_str!("cases/anthropic.toml")),
+    ("gemini", include_str!("cases/gemini.toml")),
     ("si", include_str!("cases/si.toml")),
     ("faults", include_str!("cases/faults.toml")),
     ("money", include_str!("cases/money.toml")),
@@ -107,7 +109,7 @@ pub struct Expect {
     /// `settle`, `release`, or `nothing`: the request is not in the ledger.
     pub ends: Option<String>,
     pub estimated: Option<bool>,
-    /// How a stream ends: `weir`, `[DONE]`, `error`.
+    /// How a stream ends: `weir`, `[DONE]`, `message_stop`, `error`.
     pub last: Option<String>,
     /// The whole text of the answer.
     pub says: Option<String>,

@@ -210,30 +210,53 @@ fn end(frames: &[Frame]) -> &'static str {
         _ if frames.iter().any(error) => "error",
         Some(last) if last.event.as_deref() == Some("weir") => "weir",
         Some(last) if last.data == "[DONE]" => "[DONE]",
+        Some(last) if last.event.as_deref() == Some("message_stop") => "message_stop",
         _ => "nothing",
     }
 }
 
-/// The answer's choices: of a whole one, or of every frame.
-fn choices(reply: &Reply) -> Vec<Value> {
-    let streamed = reply.header("content-type").is_some_and(|t| t.starts_with("text/event-stream"));
-    let parts = if streamed {
+/// The answer as it was told: a whole one, or every frame.
+fn parts(reply: &Reply) -> Vec<Value> {
+    if reply.header("content-type").is_some_and(|t| t.starts_with("text/event-stream")) {
         reply.frames().iter().filter_map(|f| serde_json::from_str(&f.data).ok()).collect()
     } else {
         vec![reply.json()]
-    };
-    parts.into_iter().filter_map(|part: Value| part["choices"].as_array().cloned()).flatten().collect()
+    }
 }
 
+/// All strings at places of every part: a star stands for every item of a list.
+fn told(reply: &Reply, places: &[&str]) -> Vec<String> {
+    fn at<'a>(value: &'a Value, path: &[&str], out: &mut Vec<&'a str>) {
+        match path {
+            [] => out.extend(value.as_str()),
+            ["*", rest @ ..] => value.as_array().into_iter().flatten().for_each(|item| at(item, rest, out)),
+            [name, rest @ ..] => at(&value[*name], rest, out),
+        }
+    }
+    let mut all = Vec::new();
+    for part in parts(reply) {
+        let mut found = Vec::new();
+        for place in places {
+            at(&part, &place.split('.').collect::<Vec<_>>(), &mut found);
+        }
+        all.extend(found.into_iter().map(str::to_owned));
+    }
+    all
+}
+
+/// In OpenAI's words, in Anthropic's, in Google's.
 fn text(reply: &Reply) -> String {
-    let piece = |c: Value| {
-        let place = if c["message"].is_object() { "message" } else { "delta" };
-        c[place]["content"].as_str().unwrap_or_default().to_owned()
-    };
-    choices(reply).into_iter().map(piece).collect()
+    let places = [
+        "choices.*.message.content",
+        "choices.*.delta.content",
+        "content.*.text",
+        "delta.text",
+        "candidates.*.content.parts.*.text",
+    ];
+    told(reply, &places).concat()
 }
 
 fn finish_reason(reply: &Reply) -> String {
-    let reason = |c: Value| c["finish_reason"].as_str().map(str::to_owned);
-    choices(reply).into_iter().filter_map(reason).next_back().unwrap_or_default()
+    let places = ["choices.*.finish_reason", "stop_reason", "delta.stop_reason", "candidates.*.finishReason"];
+    told(reply, &places).pop().unwrap_or_default()
 }

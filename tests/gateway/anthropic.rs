@@ -1,18 +1,17 @@
 //! Anthropic's clients: its own SDKs as they are, and the bytes on both sides of what passes.
 
 use crate::net::{Frame, Reply};
+use crate::packages::node_modules;
 use crate::process::{Lab, Setup, Weir};
-use crate::sdk::{base_of, cache, in_front_of, llama, offline, python_with, script};
+use crate::sdk::{base_of, in_front_of, llama, offline, python_with, script};
 use crate::upstream::Upstream;
 use crate::world::{World, scenario};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 const PYTHON_SDK: &str = "anthropic==2.12.0";
-const NODE_SDK: &str = "@anthropic-ai/sdk@1.12.0";
 
 /// Runs a client to its end; what it printed.
 fn runs(mut command: Command) -> String {
@@ -62,37 +61,12 @@ fn anthropics_python_sdk_is_told_that_its_key_is_bad() {
     assert_eq!(stories(&python("messages_keys.py", world.weir.address)), 1);
 }
 
-/// The SDK of JavaScript, installed once.
-fn node_sdk() -> PathBuf {
-    let place = cache("node-anthropic");
-    std::fs::create_dir_all(&place).unwrap();
-    let lock = std::fs::File::create(cache("node-anthropic.lock")).unwrap();
-    lock.lock().unwrap();
-    let done = place.join(NODE_SDK.replace('/', "-") + ".done");
-    if !done.exists() {
-        std::fs::write(place.join("package.json"), "{\"private\": true}").unwrap();
-        let out = Command::new("npm")
-            .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
-            .arg(&place)
-            .arg(NODE_SDK)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&out.stderr);
-        assert!(
-            out.status.success(),
-            "the official SDK cannot be installed from npm; WEIR_TEST_OFFLINE=1 leaves these tests out:\n{said}"
-        );
-        std::fs::write(done, "").unwrap();
-    }
-    place
-}
-
 #[test]
 fn anthropics_javascript_sdk_finds_nothing_strange() {
     if offline("anthropics_javascript_sdk_finds_nothing_strange") {
         return;
     }
-    let place = node_sdk();
+    let place = node_modules();
     for model in ["lab-anthropic/claude-lab", "lab-openai/gpt-lab-mini", "lab-gemini/gemini-lab-flash"] {
         // Each with a weir of its own: what broke before must not be resting now.
         let weir = Weir::alone();

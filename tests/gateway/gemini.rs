@@ -1,17 +1,16 @@
 //! Gemini's clients: Google's own SDKs as they are, and the bytes on both sides of what passes.
 
 use crate::net::Reply;
+use crate::packages::node_modules;
 use crate::process::{Setup, Weir};
-use crate::sdk::{base_of, cache, offline, python_with, script};
+use crate::sdk::{base_of, offline, python_with, script};
 use crate::upstream::Upstream;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 const PYTHON_SDK: &str = "google-genai==3.4.0";
-const NODE_SDK: &str = "@google/genai@2.32.0";
 
 /// One of each make: its own, and two whose answers are translated.
 const MODELS: [&str; 3] =
@@ -46,37 +45,12 @@ fn the_official_python_sdk_finds_nothing_strange() {
     }
 }
 
-/// The SDK of JavaScript, installed once.
-fn node_sdk() -> PathBuf {
-    let place = cache("node-genai");
-    std::fs::create_dir_all(&place).unwrap();
-    let lock = std::fs::File::create(cache("node-genai.lock")).unwrap();
-    lock.lock().unwrap();
-    let done = place.join(NODE_SDK.replace('/', "-") + ".done");
-    if !done.exists() {
-        std::fs::write(place.join("package.json"), "{\"private\": true}").unwrap();
-        let out = Command::new("npm")
-            .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
-            .arg(&place)
-            .arg(NODE_SDK)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&out.stderr);
-        assert!(
-            out.status.success(),
-            "the official SDK cannot be installed from npm; WEIR_TEST_OFFLINE=1 leaves these tests out:\n{said}"
-        );
-        std::fs::write(done, "").unwrap();
-    }
-    place
-}
-
 #[test]
 fn the_official_javascript_sdk_finds_nothing_strange() {
     if offline("the_official_javascript_sdk_finds_nothing_strange") {
         return;
     }
-    let place = node_sdk();
+    let place = node_modules();
     for model in MODELS {
         let weir = Weir::alone();
         let mut command = Command::new("timeout");

@@ -81,6 +81,20 @@ impl Books for Vault {
         posted
     }
 
+    /// Where it is not slow now, and only at times.
+    fn post_at_once(&self, account: &str, op: Op, now: Instant) -> Result<Result<Posted, BooksError>, Op> {
+        let waits = self.options.slow.is_some() || self.luck.lock().unwrap().chance(0.5);
+        if waits || self.dead.load(Ordering::Relaxed) {
+            return Err(op);
+        }
+        let id = op.id().to_owned();
+        let posted = self.books.post_at_once(account, op, now)?;
+        if matches!(posted, Err(BooksError::Down(_))) {
+            self.unlucky.lock().unwrap().insert(id);
+        }
+        Ok(posted)
+    }
+
     async fn durable(&self, mark: Mark) -> Result<(), BooksError> {
         self.alive()?;
         self.books.durable(mark).await?;

@@ -44,7 +44,8 @@ impl From<Vec<u8>> for Segments {
 #[derive(Clone)]
 pub struct Call {
     pub uri: Uri,
-    pub headers: HeaderMap,
+    /// Shared by all calls through a door.
+    pub headers: Arc<HeaderMap>,
     pub body: Segments,
     /// Whether frames are asked for (`text/event-stream`). A provider may still answer whole.
     pub stream: bool,
@@ -52,7 +53,7 @@ pub struct Call {
 
 impl Call {
     /// A question without a body.
-    pub fn get(uri: Uri, headers: HeaderMap) -> Self {
+    pub fn get(uri: Uri, headers: Arc<HeaderMap>) -> Self {
         Self { uri, headers, body: Segments::default(), stream: false }
     }
 
@@ -80,7 +81,7 @@ pub struct Door {
     /// Where a stream is asked for; often the same.
     pub uri_stream: Uri,
     /// Credential and content type included.
-    pub headers: HeaderMap,
+    pub headers: Arc<HeaderMap>,
     /// The name the provider knows the model by.
     pub model: crate::Name,
     /// The same as a JSON string, to be put into bodies.
@@ -91,7 +92,7 @@ pub struct Door {
 impl Door {
     pub fn new(uri: Uri, uri_stream: Uri, headers: HeaderMap, model: &str, card: Arc<Card>) -> Self {
         let model_json = serde_json::Value::from(model).to_string().into();
-        Self { uri, uri_stream, headers, model: model.into(), model_json, card }
+        Self { uri, uri_stream, headers: headers.into(), model: model.into(), model_json, card }
     }
 }
 

@@ -213,6 +213,9 @@ pub struct Chat {
     pub logprobs: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effort: Option<Effort>,
+    /// How what is thought is to be summed up (OpenAI's `auto`, `concise`, `detailed`), where it is to be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     pub stream: bool,

@@ -64,12 +64,14 @@ bitflags! {
         /// Fields only Gemini knows: its own tools, safety settings that block, caches, files by its own addresses. No
         /// model of the catalogue has it: it is the wire format's.
         const GEMINI_ONLY = 1 << 27;
+        /// What only the Responses API has words for: tools that run at OpenAI, files by id, conversations cut to fit.
+        const RESPONSES_ONLY = 1 << 28;
     }
 }
 
 impl Caps {
     /// What a wire format has words for and the others have not, whatever the model: no card has to claim it.
-    pub const OF_DIALECTS: Self = Self::ANTHROPIC_ONLY.union(Self::GEMINI_ONLY);
+    pub const OF_DIALECTS: Self = Self::ANTHROPIC_ONLY.union(Self::GEMINI_ONLY).union(Self::RESPONSES_ONLY);
 
     /// Names in lower case, as the catalogue, the configuration and error messages write them.
     pub fn names(self) -> impl Iterator<Item = String> {

@@ -32,7 +32,7 @@ impl EdgeHttp {
     fn begin(&self, call: &Call) -> Result<UnderWay, Fault> {
         let body = call.body.concat();
         if call.uri.scheme_str() != Some("binding") {
-            let heads = front::Fields::from(&call.headers);
+            let heads = front::Fields::from(&*call.headers);
             let body = (!body.is_empty()).then_some(&body[..]);
             let out = glue::Outgoing::new(&call.uri.to_string(), call.method().as_str(), heads.lines(), body);
             return Ok(UnderWay { call: out.into(), bound: false, over: false });

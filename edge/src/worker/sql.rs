@@ -36,14 +36,16 @@ fn unreadable(why: impl Display) -> String {
     format!("an entry cannot be read: {why}")
 }
 
-/// Entries as one list of rows, so that all of them are one statement.
+/// Entries as one text, so that all of them cross at once: what is to be found by, then each entry on a line.
 fn rows(entries: &[Entry]) -> Result<String, String> {
-    let mut rows = Vec::with_capacity(entries.len());
+    let head = |e: &Entry| (e.seq, e.time.as_micros(), e.kind.name(), e.op_id.clone());
+    let heads: Vec<_> = entries.iter().map(head).collect();
+    let mut rows = serde_json::to_vec(&heads).map_err(unreadable)?;
     for entry in entries {
-        let body = serde_json::to_string(entry).map_err(unreadable)?;
-        rows.push((entry.seq, entry.time.as_micros(), entry.kind.name(), &entry.op_id, body));
+        rows.push(b'\n');
+        serde_json::to_writer(&mut rows, entry).map_err(unreadable)?;
     }
-    serde_json::to_string(&rows).map_err(unreadable)
+    String::from_utf8(rows).map_err(unreadable)
 }
 
 fn read(lines: &str) -> Result<Vec<Entry>, String> {

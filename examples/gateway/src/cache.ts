@@ -11,7 +11,7 @@ interface Entry {
 
 /** Five minutes, and less for what tells how providers are doing at the moment. */
 const FRESH_S: [RegExp, number][] = [
-  [/^\/v1\/models(\/.+)?$/, 300],
+  [/^\/v1(beta)?\/models(\/.+)?$/, 300],
   [/^\/openapi\.json$/, 300],
   [/^\/api\/providers$/, 15],
 ];
@@ -19,6 +19,9 @@ const LARGEST = 1 << 20;
 
 /** Whoever changes the catalogue or the configuration writes something new here: weir reads it too, and what was cached before it is not used any more. */
 export const REVISION = "version";
+
+/** weir lists models at one path in the words of whoever asks: which header says that it is not OpenAI's. */
+const TONGUES = ["x-goog-api-client", "x-goog-api-key", "anthropic-version"];
 
 export function freshFor(method: string, path: string): number | undefined {
   return method === "GET" ? FRESH_S.find(([pattern]) => pattern.test(path))?.[1] : undefined;
@@ -41,7 +44,8 @@ export async function cached(
   // A question that is narrowed by its query, or that wants nothing kept, is asked anew.
   const plain = url.search === "" && !/no-cache|no-store/i.test(request.headers.get("cache-control") ?? "");
   if (!plain) return load();
-  const name = `gateway:${url.pathname}`;
+  const tongue = TONGUES.find((header) => request.headers.has(header));
+  const name = `gateway:${url.pathname}${tongue ? `#${tongue}` : ""}`;
   const [entry, revision] = await Promise.all([
     kv.get<Entry>(name, "json").catch(() => null),
     kv.get(REVISION).catch(() => null),

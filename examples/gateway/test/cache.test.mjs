@@ -64,6 +64,15 @@ it("a change of the configuration ends it at once", async () => {
   assert.equal((await read()).from, "hit");
 });
 
+it("whoever asks in other words is told in theirs", async () => {
+  await read();
+  await kept();
+  for (const name of ["anthropic-version", "x-goog-api-client"]) {
+    assert.equal((await read({ headers: { [name]: "1" } })).from, "miss", name);
+  }
+  assert.equal((await read()).from, "hit");
+});
+
 it("nobody is served from it who is not known", async () => {
   await read();
   await kept();

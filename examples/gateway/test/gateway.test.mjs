@@ -30,6 +30,12 @@ describe("identity", () => {
         assert.equal(path.startsWith("/v1/") ? error.type : error.status, path.startsWith("/v1/") ? "authentication_error" : 401);
       }
     }
+    const messages = await (await gateway.ask("/v1/messages", { method: "POST", body: "{}" })).json();
+    assert.deepEqual([messages.type, messages.error.type, messages.error.code], ["error", "authentication_error", "missing_api_key"]);
+    for (const path of ["/v1beta/models/auto:generateContent", "/v1/models/auto:streamGenerateContent"]) {
+      const { error } = await (await gateway.ask(path, { method: "POST", body: "{}" })).json();
+      assert.deepEqual([error.code, error.status, error.details[0].reason], [401, "UNAUTHENTICATED", "MISSING_API_KEY"]);
+    }
     const query = await gateway.ask("/api/si/ask?key=gk_alice&email=alice@example.com", { method: "POST", body: "{}" });
     assert.equal(query.status, 401, "a key does not belong into an address");
   });

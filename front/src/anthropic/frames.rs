@@ -128,7 +128,7 @@ impl Frames {
         }
         if !matches!(self.open, Open::Text) {
             self.flush(out);
-            self.start(out, br#"{"type":"text","text":"","citations":null}"#);
+            self.start(out, br#"{"type":"text","text":""}"#);
             self.open = Open::Text;
         }
         self.delta(out, "text_delta", "text", text);

@@ -137,7 +137,7 @@ fn a_message_is_told_block_by_block() {
             "id": "msg_r-1", "type": "message", "role": "assistant", "model": "gpt-x",
             "content": [
                 {"type": "thinking", "thinking": "Hm.", "signature": "weir:seal"},
-                {"type": "text", "text": "Let me look.", "citations": null},
+                {"type": "text", "text": "Let me look."},
                 {"type": "tool_use", "id": "call_0", "name": "f", "input": {"a": 1}},
                 {"type": "tool_use", "id": "call_1", "name": "g", "input": {}},
             ],

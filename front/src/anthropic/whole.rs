@@ -117,8 +117,8 @@ fn write_block(out: &mut Vec<u8>, block: &Block) {
     match block {
         Block::Text(text) => {
             out.extend_from_slice(br#"{"type":"text","text":"#);
+            // No `citations`, not even null: Anthropic leaves it out where there are none, and the AI SDK takes only a list.
             json(out, text);
-            out.extend_from_slice(br#","citations":null"#);
         }
         Block::Thinking { text, seal } => {
             out.extend_from_slice(br#"{"type":"thinking","thinking":"#);

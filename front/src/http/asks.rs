@@ -1,4 +1,4 @@
-//! The paths that ask a model: chat completions, SI, the self-test, and the explanation of what would be asked.
+//! The paths that ask a model: chat completions, SI, the self-test.
 
 use super::body::Body;
 use super::fields::Response;
@@ -13,9 +13,6 @@ use crate::wishes::{self, Asked};
 use billing::Credits;
 use bytes::Bytes;
 use relay::{Answer, Ask, Content, Served, Trouble, Words};
-use serde::de::IgnoredAny;
-use serde_json::Value;
-use std::collections::BTreeMap;
 use vocab::{Brief, Caps, Chat, Dialect, Duration, Message, Role};
 
 /// What the self-test asks.
@@ -108,11 +105,6 @@ impl Front {
         Ok(self.relay.clock().now().since(begun))
     }
 
-    pub(super) fn explain(&self, call: &Call<'_>, body: Bytes) -> Result<Value, Refusal> {
-        let ask = explained(call, body)?;
-        self.relay.explain(&ask).map_err(|t| Refusal::from(&t))
-    }
-
     async fn tell_si(&self, call: &Call<'_>, ask: Ask, response: &mut Response) -> Result<Duration, Refusal> {
         // Put aside, because every future around it is moved with all that it holds.
         let answer = Box::pin(self.relay.serve(ask)).await.map_err(|t| troubled(call.id, &t))?;
@@ -193,22 +185,4 @@ fn test_model(body: &[u8]) -> Result<String, Refusal> {
     let test: Test = serde_json::from_slice(body)
         .map_err(|e| Refusal::new(400, "invalid_request", format!("The body cannot be read: {e}.")))?;
     Ok(test.model.unwrap_or_else(|| "auto".into()))
-}
-
-/// An ask that is only explained, in either protocol: OpenAI's where there is a model and nothing of SI's.
-fn explained(call: &Call<'_>, body: Bytes) -> Result<Ask, Refusal> {
-    let asked = wishes::of_headers(&call.head.headers)?;
-    if is_openai(&body) {
-        let raw = openai::survey(body)?;
-        return Ok(call.ask(Words::Raw { dialect: Dialect::OpenaiChat, raw, parse: openai::parse }, asked));
-    }
-    let SiAsk { chat, brief, wishes } = si::read(&body, call.settings, asked.wishes)?;
-    Ok(call
-        .ask(Words::Chat { chat: Box::new(chat), brief }, Asked { wishes, seed: asked.seed, trailer: false }))
-}
-
-fn is_openai(body: &[u8]) -> bool {
-    const SI: [&str; 6] = ["prompt", "system", "skill", "personality", "policy", "max_cost_usd"];
-    let fields = serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(body);
-    fields.is_ok_and(|f| f.contains_key("model") && !SI.iter().any(|name| f.contains_key(*name)))
 }

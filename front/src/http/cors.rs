@@ -39,7 +39,7 @@ pub fn permit(cors: &Cors, asked: &HeaderMap, answer: &mut Fields) -> bool {
 /// The answer to a browser that asks whether it may ask.
 pub fn preflight(cors: &Cors, asked: &HeaderMap, answer: &mut Fields) {
     if permit(cors, asked, answer) {
-        answer.always("access-control-allow-methods: GET, POST, OPTIONS\r\n");
+        answer.always("access-control-allow-methods: GET, POST, DELETE, OPTIONS\r\n");
         answer.text("access-control-allow-headers", ALLOWED);
         answer.always("access-control-max-age: 600\r\n");
     }

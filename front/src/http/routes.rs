@@ -8,6 +8,12 @@ use http::Method;
 pub enum Place {
     Chat,
     Ask,
+    /// OpenAI's `responses`.
+    Responses,
+    /// How many tokens one has.
+    ResponsesCount,
+    /// One that was answered before: nothing is stored, so there is none.
+    ResponsesStored,
     /// Anthropic's `messages`.
     Messages,
     /// How many tokens one has.
@@ -66,6 +72,7 @@ pub struct Route {
 
 const GET: &[Method] = &[Method::GET];
 const POST: &[Method] = &[Method::POST];
+const GET_DELETE: &[Method] = &[Method::GET, Method::DELETE];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 
 const fn route(template: &'static str, methods: &'static [Method], place: Place, gate: Gate) -> Route {
@@ -85,8 +92,9 @@ const fn gemini(template: &'static str, methods: &'static [Method], place: Place
 }
 
 /// All of them, the busiest first; of those that fit one path, the one with an end of its own.
-pub const ROUTES: [Route; 28] = [
+pub const ROUTES: [Route; 33] = [
     openai("/v1/chat/completions", POST, Place::Chat),
+    openai("/v1/responses", POST, Place::Responses),
     anthropic("/v1/messages", Place::Messages),
     route("/api/si/ask", POST, Place::Ask, Gate::Caller),
     anthropic("/v1/messages/count_tokens", Place::MessagesCount),
@@ -98,6 +106,10 @@ pub const ROUTES: [Route; 28] = [
     gemini("/v1/models/{model}:generateContent", POST, Place::Generate),
     gemini("/v1/models/{model}:streamGenerateContent", POST, Place::GenerateStream),
     gemini("/v1/models/{model}:countTokens", POST, Place::GenerateCount),
+    openai("/v1/responses/input_tokens", POST, Place::ResponsesCount),
+    openai("/v1/responses/{id}/cancel", POST, Place::ResponsesStored),
+    openai("/v1/responses/{id}/input_items", GET, Place::ResponsesStored),
+    openai("/v1/responses/{id}", GET_DELETE, Place::ResponsesStored),
     openai("/v1/models", GET, Place::Models),
     openai("/v1/models/{id}", GET, Place::Model),
     route("/api/ai/binding", GET, Place::Binding, Gate::Caller),
@@ -126,11 +138,11 @@ pub fn find(path: &str) -> Option<(&'static Route, &str)> {
 }
 
 fn matched<'p>(template: &str, path: &'p str) -> Option<&'p str> {
-    let Some((before, (_, after))) =
-        template.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
-    else {
-        return (template == path).then_some("");
-    };
+    if template == path {
+        return Some("");
+    }
+    let (before, rest) = template.split_once('{')?;
+    let (_, after) = rest.split_once('}')?;
     let rest = path.strip_prefix(before)?;
     let within = match after.strip_prefix(':') {
         None => rest.strip_suffix(after),
@@ -168,6 +180,11 @@ mod tests {
         for (path, place, rest) in [
             ("/v1/chat/completions", Place::Chat, ""),
             ("/v1/messages", Place::Messages, ""),
+            ("/v1/responses", Place::Responses, ""),
+            ("/v1/responses/input_tokens", Place::ResponsesCount, ""),
+            ("/v1/responses/resp_1", Place::ResponsesStored, "resp_1"),
+            ("/v1/responses/resp_1/cancel", Place::ResponsesStored, "resp_1"),
+            ("/v1/responses/resp_1/input_items", Place::ResponsesStored, "resp_1"),
             ("/v1/messages/count_tokens", Place::MessagesCount, ""),
             ("/api/si/ask", Place::Ask, ""),
             ("/si/ask", Place::Ask, ""),

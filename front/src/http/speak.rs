@@ -6,6 +6,7 @@ use crate::gemini;
 use crate::openai::{self, Chunks};
 use crate::refusal::Refusal;
 use crate::report;
+use crate::responses;
 use crate::si::{self, Frames};
 use billing::Credits;
 use bytes::Bytes;
@@ -25,6 +26,7 @@ pub enum Tongue {
     Si(Frames),
     Anthropic { frames: Box<anthropic::Frames>, trailer: bool },
     Gemini { frames: Box<gemini::Frames>, trailer: bool },
+    Responses { frames: Box<responses::Frames>, trailer: bool },
 }
 
 impl Tongue {
@@ -40,6 +42,13 @@ impl Tongue {
         match self {
             Self::Gemini { frames, .. } => frames.passes(),
             _ => true,
+        }
+    }
+
+    /// Such bytes go by.
+    fn passed(&mut self, bytes: &[u8]) {
+        if let Self::Responses { frames, .. } = self {
+            frames.passed(bytes);
         }
     }
 }
@@ -106,6 +115,7 @@ impl Speaking {
             };
             match piece {
                 Some(Piece::Bytes(bytes)) if alone.is_none() && joined.is_empty() && self.tongue.passes() => {
+                    self.tongue.passed(&bytes);
                     alone = Some(bytes);
                 }
                 piece => {
@@ -131,18 +141,28 @@ impl Speaking {
         match piece {
             Some(Piece::Bytes(bytes)) => match &mut self.tongue {
                 Tongue::Gemini { frames, .. } => frames.bytes(&bytes, out),
-                _ => out.extend_from_slice(&bytes),
+                tongue => {
+                    tongue.passed(&bytes);
+                    out.extend_from_slice(&bytes);
+                }
             },
             Some(Piece::Event(event)) => match &mut self.tongue {
                 Tongue::Openai { chunks, .. } => chunks.event(&event, out),
                 Tongue::Si(frames) => frames.event(&event, out),
                 Tongue::Anthropic { frames, .. } => frames.event(&event, out),
                 Tongue::Gemini { frames, .. } => frames.event(&event, out),
+                Tongue::Responses { frames, .. } => frames.event(&event, out),
             },
             Some(Piece::End(bill)) => {
                 self.speech = None;
                 match &mut self.tongue {
-                    Tongue::Openai { trailer: false, .. } | Tongue::Anthropic { trailer: false, .. } => {}
+                    Tongue::Openai { trailer: false, .. }
+                    | Tongue::Anthropic { trailer: false, .. }
+                    | Tongue::Responses { trailer: false, .. } => {}
+                    Tongue::Responses { frames, .. } => {
+                        let weir = fields(&self.served, &bill, &self.credits);
+                        responses::trailer(out, frames.sequence(), &self.request_id, &weir);
+                    }
                     Tongue::Anthropic { .. } => {
                         let weir = fields(&self.served, &bill, &self.credits);
                         anthropic::trailer(out, &self.request_id, &weir);
@@ -201,6 +221,10 @@ impl Speaking {
             Tongue::Openai { trailer, .. } => {
                 let weir = trailer.then(|| fields(&self.served, bill, &self.credits));
                 openai::broken(out, &refusal.openai(&self.request_id), weir.as_deref());
+            }
+            Tongue::Responses { frames, trailer } => {
+                let weir = trailer.then(|| fields(&self.served, bill, &self.credits));
+                responses::broken(out, frames.sequence(), &refusal, &self.request_id, weir.as_deref());
             }
             Tongue::Anthropic { trailer, .. } => {
                 let weir = trailer.then(|| fields(&self.served, bill, &self.credits));

@@ -15,6 +15,8 @@ pub mod walked;
 mod wrong;
 
 pub use json::{Found, Quoted};
-pub use plain::{AnyObject, Bool, Each, Maybe, OneOf, Real, Skip, Text, Whole, filled, length, owned};
+pub use plain::{
+    AnyObject, Bool, Each, Maybe, OneOf, Real, Skip, Text, Whole, filled, length, listed, owned,
+};
 pub use read::{Array, Items, Members, Object, Read, check, read, text};
 pub use wrong::{Wrong, shortened};

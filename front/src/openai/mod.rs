@@ -3,7 +3,7 @@
 mod chunks;
 mod models;
 mod parse;
-mod survey;
+pub(crate) mod survey;
 #[cfg(test)]
 mod tests;
 mod whole;

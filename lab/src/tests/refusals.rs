@@ -89,7 +89,7 @@ fn requests_are_read_strictly() {
         (items().with("text", json!({"format": {"type": "json_object"}})), "must contain the word 'json'"),
         (items().with("text", json!({"format": {"type": "json_schema", "json_schema": {}}})), "text.format.name"),
         (items().with("tools", json!([{"type": "function", "function": {"name": "f"}}])), "tools[0].name"),
-        (items().with("tools", json!([{"type": "function", "name": "f", "parameters": {"type": "object"}}])), "additionalProperties"),
+        (items().with("tools", json!([{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": true}])), "additionalProperties"),
         (asked(json!([{"role": "assistant", "content": [{"type": "input_text", "text": "y"}]}])), "'output_text' and 'refusal'"),
         (asked(json!([{"role": "user", "content": [{"type": "text", "text": "y"}]}])), "'input_text', 'input_image'"),
         (asked(json!([call])), "No tool output found for function call c1"),

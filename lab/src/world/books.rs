@@ -150,6 +150,10 @@ impl Books for MemoryBooks {
         self.up()?.post(account, op, self.overdraft, now)
     }
 
+    fn post_at_once(&self, account: &str, op: Op, now: Instant) -> Result<Result<Posted, BooksError>, Op> {
+        Ok(self.up().and_then(|mut state| state.post(account, op, self.overdraft, now)))
+    }
+
     async fn durable(&self, mark: Mark) -> Result<(), BooksError> {
         // What is written when the disk is asked is what is on it afterwards.
         let written = self.up()?.written;

@@ -57,7 +57,7 @@ impl Net {
         let request = LabRequest {
             method: http::Method::POST,
             path,
-            headers: call.headers.clone(),
+            headers: (*call.headers).clone(),
             body: call.body.concat(),
         };
         let elapsed = u64::try_from(self.world.now().since(self.start).as_micros()).unwrap_or(u64::MAX);

@@ -6,6 +6,7 @@
 use crate::openai::splice;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use std::sync::Arc;
 use vocab::{Call, Door, RawChat, Span};
 
 /// None where blocks came from elsewhere, which Anthropic's servers would refuse: then it is translated without them.
@@ -43,13 +44,17 @@ fn model(raw: &RawChat, door: &Door) -> Option<(Span, Bytes)> {
 }
 
 /// The client's go with the operator's: betas are a list, of anything else there is one.
-fn headers(door: &HeaderMap, client: &[(HeaderName, HeaderValue)]) -> HeaderMap {
+fn headers(door: &Arc<HeaderMap>, client: &[(HeaderName, HeaderValue)]) -> Arc<HeaderMap> {
     let mut headers = door.clone();
+    if client.is_empty() {
+        return headers;
+    }
+    let ours = Arc::make_mut(&mut headers);
     for (name, value) in client {
         if name == "anthropic-beta" {
-            headers.append(name, value.clone());
+            ours.append(name, value.clone());
         } else {
-            headers.insert(name, value.clone());
+            ours.insert(name, value.clone());
         }
     }
     headers

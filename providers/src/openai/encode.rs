@@ -2,6 +2,7 @@
 
 use super::{Accent, EffortField, LimitField, messages};
 use crate::foreign::{harmless, nearest, unfit};
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use vocab::{Call, Caps, Card, Chat, Door, Effort, Fault, Format, ToolChoice};
 
@@ -111,6 +112,14 @@ fn body(accent: &Accent, chat: &Chat, door: &Door, stream: bool) -> Result<Value
         body.insert("user".into(), user.as_str().into());
     }
     Ok(Value::Object(body))
+}
+
+/// The same with quotes, as a key of a body.
+pub(super) const fn limit_key(accent: &Accent) -> Bytes {
+    Bytes::from_static(match accent.limit_field {
+        LimitField::MaxTokens => b"\"max_tokens\"",
+        LimitField::MaxCompletionTokens => b"\"max_completion_tokens\"",
+    })
 }
 
 pub(super) const fn limit_field(accent: &Accent) -> &'static str {

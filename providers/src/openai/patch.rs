@@ -3,7 +3,7 @@
 //! The body is not copied: what is sent is slices of it around the new values. Where more would have to change than
 //! top-level fields, the request is left to be translated.
 
-use super::encode::{effort_for, limit_field, own_reasoning_field, stream_options};
+use super::encode::{effort_for, limit_field, limit_key, own_reasoning_field, stream_options};
 use super::{Accent, EffortField, LimitField};
 use bytes::Bytes;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -106,7 +106,7 @@ fn edits(accent: &Accent, raw: &RawChat, door: &Door) -> Option<Vec<Edit>> {
         }
         (None, Some(span)) => {
             let key = key_before(&raw.body, span, other_name)?;
-            edits.push((key, format!("\"{}\"", limit_field(accent)).into()));
+            edits.push((key, limit_key(accent)));
             if too_much {
                 edits.push((span.clone(), most.to_string().into()));
             }

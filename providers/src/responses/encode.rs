@@ -254,6 +254,9 @@ fn reasoning(
     if let Some(effort) = effort {
         reasoning.insert("effort".into(), effort.name().into());
     }
+    if let Some(summary) = chat.summary.as_deref().filter(|_| card.caps.contains(Caps::REASONING)) {
+        reasoning.insert("summary".into(), summary.into());
+    }
     if !reasoning.is_empty() {
         body.insert("reasoning".into(), reasoning.into());
     }

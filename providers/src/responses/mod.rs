@@ -1,7 +1,7 @@
 //! OpenAI's Responses API.
 //!
 //! What it does otherwise than chat completions: a conversation is a list of items, not of messages; tools, tool
-//! choices and formats are flat; functions are strict unless told not to be; a limit has a least value; reasoning is an
+//! choices and formats are flat; functions are strict unless told not to be, where that can be done; a limit has a least value; reasoning is an
 //! item of its own that has to come back sealed ([`seal`]); streams have named events, an index for every item, whole
 //! items at their end, and three events that end them.
 //!
@@ -31,6 +31,7 @@ pub use watch::Watch;
 use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
 use bytes::Bytes;
 use http::HeaderMap;
+use serde_json::Value;
 use std::sync::Arc;
 use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
 
@@ -60,6 +61,7 @@ impl Adapter for Responses {
             | Caps::SAMPLING
             | Caps::STREAM
             | Caps::OPENAI_ONLY
+            | Caps::RESPONSES_ONLY
     }
 
     fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
@@ -78,6 +80,14 @@ impl Adapter for Responses {
     /// The bytes have to be those of a Responses request.
     fn patch(&self, raw: &RawChat, door: &Door) -> Option<Call> {
         patch::call(raw, door)
+    }
+
+    fn count(&self, raw: &RawChat, door: &Door) -> Option<Call> {
+        patch::count(raw, door)
+    }
+
+    fn counted(&self, body: &[u8]) -> Option<u64> {
+        serde_json::from_slice::<Value>(body).ok()?["input_tokens"].as_u64()
     }
 
     fn passes(&self) -> bool {

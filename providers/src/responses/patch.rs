@@ -7,12 +7,17 @@
 use super::encode::{ENCRYPTED, LIMIT_MIN};
 use crate::openai::{OPENAI, effort_for};
 use bytes::Bytes;
+use http::Uri;
 use json::Walk;
 use serde_json::Value;
 use vocab::{Call, Caps, Door, RawChat, Segments, Span};
 
-/// What every server can do without, or does by itself.
-const FREE: Caps = Caps::PARALLEL_TOOLS.union(Caps::REASONING).union(Caps::STREAM).union(Caps::PREFILL);
+/// What every server can do without, or does by itself, or has whatever the model.
+const FREE: Caps = Caps::PARALLEL_TOOLS
+    .union(Caps::REASONING)
+    .union(Caps::STREAM)
+    .union(Caps::PREFILL)
+    .union(Caps::RESPONSES_ONLY);
 
 pub(super) fn call(raw: &RawChat, door: &Door) -> Option<Call> {
     let edits = edits(raw, door)?;
@@ -20,6 +25,17 @@ pub(super) fn call(raw: &RawChat, door: &Door) -> Option<Call> {
     let uri = if stream { &door.uri_stream } else { &door.uri };
     let body = apply(&raw.body, edits)?;
     Some(Call { uri: uri.clone(), headers: door.headers.clone(), body, stream })
+}
+
+/// The question how many tokens a request has: nothing but the model is another.
+pub(super) fn count(raw: &RawChat, door: &Door) -> Option<Call> {
+    let uri: Uri = format!("{}/input_tokens", door.uri).parse().ok()?;
+    let fields = Fields::find(&raw.body)?;
+    if raw.untidy || fields.leans {
+        return None;
+    }
+    let body = apply(&raw.body, vec![(fields.model?, door.model_json.clone())])?;
+    Some(Call { uri, headers: door.headers.clone(), body, stream: false })
 }
 
 /// Text to put where a span is; an empty span is a place to put it in.
@@ -72,6 +88,10 @@ impl Fields {
 
 fn edits(raw: &RawChat, door: &Door) -> Option<Vec<Edit>> {
     let (brief, card) = (&raw.brief, &*door.card);
+    // There is reasoning that would be refused.
+    if raw.untidy {
+        return None;
+    }
     if !card.caps.contains(brief.needs.difference(FREE)) {
         return None;
     }

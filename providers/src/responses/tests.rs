@@ -356,3 +356,52 @@ fn keys_travel_as_bearers() {
     assert_eq!(door.headers["authorization"], "Bearer secret");
     assert!(!format!("{door:?} {:?}", door.headers).contains("secret"));
 }
+
+fn raw(body: &Value) -> RawChat {
+    RawChat {
+        body: Bytes::from(body.to_string()),
+        spans: vocab::Spans::default(),
+        untidy: false,
+        brief: vocab::Brief::default(),
+        headers: vec![],
+    }
+}
+
+/// What the wire format alone can say needs no word of a model's card; reasoning of others needs another way.
+#[test]
+fn what_only_this_api_knows_passes_and_strangers_reasoning_does_not() {
+    let door = wild::door(&Responses, "gpt-6-sol", Caps::empty());
+    let mut asked = raw(&json!({"model": "auto", "input": "x", "tools": [{"type": "web_search"}]}));
+    asked.brief.needs = Caps::RESPONSES_ONLY;
+    let sent: Value = serde_json::from_slice(&Responses.patch(&asked, &door).unwrap().body.concat()).unwrap();
+    assert_eq!(sent["tools"], json!([{"type": "web_search"}]));
+    asked.untidy = true;
+    assert!(Responses.patch(&asked, &door).is_none() && Responses.count(&asked, &door).is_none());
+}
+
+#[test]
+fn tokens_are_asked_for_in_the_clients_own_words() {
+    let door = wild::door(&Responses, "gpt-6-sol", Caps::all());
+    let call = Responses.count(&raw(&json!({"input": "x", "model": "auto"})), &door).unwrap();
+    assert!(call.uri.path().ends_with("/responses/input_tokens") && !call.stream, "{}", call.uri);
+    assert_eq!(call.body.concat(), r#"{"input":"x","model":"gpt-6-sol"}"#);
+    assert_eq!(Responses.counted(br#"{"object":"response.input_tokens","input_tokens":11}"#), Some(11));
+    assert_eq!(Responses.counted(b"[]"), None);
+    let stored = raw(&json!({"input": "x", "model": "auto", "previous_response_id": "resp_1"}));
+    assert!(Responses.count(&stored, &door).is_none());
+}
+
+#[test]
+fn a_summary_is_asked_of_whoever_thinks() {
+    let chat = vocab::Chat {
+        messages: vec![vocab::Message::text(vocab::Role::User, "x")],
+        summary: Some("auto".into()),
+        ..vocab::Chat::default()
+    };
+    let asked = |caps| {
+        let call = Responses.encode(&chat, &wild::door(&Responses, "m", caps)).unwrap();
+        serde_json::from_slice::<Value>(&call.body.concat()).unwrap()["reasoning"].clone()
+    };
+    assert_eq!(asked(Caps::REASONING), json!({"summary": "auto"}));
+    assert_eq!(asked(Caps::empty()), Value::Null);
+}

@@ -15,6 +15,9 @@ pub const READ_MIN: usize = 4 << 10;
 /// What a read asks for at most, where everything before it was filled.
 pub const READ_MAX: usize = 64 << 10;
 
+/// What is not longer is copied behind what is written before it: one piece costs the kernel less than two.
+pub const COPIED_MAX: usize = 4 << 10;
+
 /// Read with some bytes to spare, so that a read which brings all that is missing leaves the buffer not quite full: that
 /// tells the runtime that the socket is drained, without asking the kernel again.
 pub const SPARE: usize = 16;
@@ -123,7 +126,10 @@ pub fn write<'a, T: AsyncWrite + Unpin>(
             return Poll::Ready(Ok(()));
         }
         let wanted: usize = slices[..count].iter().map(|s| s.len()).sum();
-        let written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices[..count]))?;
+        let written = ready!(match &slices[..count] {
+            [one] => Pin::new(&mut *io).poll_write(cx, one),
+            several => Pin::new(&mut *io).poll_write_vectored(cx, several),
+        })?;
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }

@@ -3,7 +3,7 @@
 //! There is no task and no channel: whoever waits for the reply, or for the next piece of its body, drives the connection.
 //! Dropping either closes it.
 
-use super::buffer::{self, Appetite, SPARE};
+use super::buffer::{self, Appetite, COPIED_MAX, SPARE};
 use super::chunked::{Decoder, End};
 use super::framing::{self, Ends};
 use super::{compose, head};
@@ -32,14 +32,21 @@ pub trait Lease: AsyncRead + AsyncWrite + Unpin + Send {
 #[derive(Clone)]
 pub struct Message {
     method: Method,
+    /// With the body, where that is small.
     head: Bytes,
     body: Vec<Bytes>,
 }
 
 impl Message {
     pub fn new(method: Method, uri: &Uri, headers: &HeaderMap, body: Segments) -> Option<Self> {
-        let head = compose::request(&method, uri, uri.authority()?, headers, body.len());
-        Some(Self { method, head: head.into(), body: body.0 })
+        let length = body.len();
+        let mut body = body.0;
+        let copied = if length <= COPIED_MAX { length } else { 0 };
+        let mut head = compose::request(&method, uri, uri.authority()?, headers, length, copied);
+        if copied > 0 {
+            body.drain(..).for_each(|piece| head.extend_from_slice(&piece));
+        }
+        Some(Self { method, head: head.into(), body })
     }
 
     fn poll_write<T: AsyncWrite + Unpin>(

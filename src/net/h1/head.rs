@@ -2,7 +2,10 @@
 
 use super::{HEAD_MAX, framing};
 use bytes::{Buf, Bytes};
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use httparse::Status;
 use std::mem::MaybeUninit;
@@ -41,10 +44,26 @@ pub struct Response {
 
 /// Name and value of a field; an error where one is none. The value is a slice of the head, not a copy.
 fn field(text: &Bytes, field: &httparse::Header<'_>) -> Result<(HeaderName, HeaderValue), http::Error> {
-    let name = HeaderName::from_bytes(field.name.as_bytes())?;
+    let name = match usual(field.name.as_bytes()) {
+        Some(name) => name,
+        None => HeaderName::from_bytes(field.name.as_bytes())?,
+    };
     // Nothing is not a part of anything.
     let value = if field.value.is_empty() { Bytes::new() } else { text.slice_ref(field.value) };
     Ok((name, HeaderValue::from_maybe_shared(value)?))
+}
+
+/// What nearly every message has.
+fn usual(name: &[u8]) -> Option<HeaderName> {
+    let (usual, text): (_, &[u8]) = match name.len() {
+        4 => (HOST, b"host"),
+        12 => (CONTENT_TYPE, b"content-type"),
+        13 => (AUTHORIZATION, b"authorization"),
+        14 => (CONTENT_LENGTH, b"content-length"),
+        17 => (TRANSFER_ENCODING, b"transfer-encoding"),
+        _ => return None,
+    };
+    name.eq_ignore_ascii_case(text).then_some(usual)
 }
 
 /// Whether a head may be complete now that there is more than its first `before` bytes. A head that trickles in is not
@@ -125,7 +144,8 @@ fn plain(text: &Bytes, parsed: &httparse::Request<'_, '_>) -> Option<Plain> {
     Some(Plain { request, length: length.unwrap_or(0), keep: keep.unwrap_or(true) })
 }
 
-/// Takes the head of a response off the beginning of `held`; None where not all of it is there yet.
+/// Takes the head of a response off the beginning of `held`; None where not all of it is there yet. Of a good one only the
+/// fields that are read.
 pub fn response(held: &mut Bytes) -> Result<Option<Response>, String> {
     let mut room = [const { MaybeUninit::uninit() }; FIELDS_MAX];
     let mut parsed = httparse::Response::new(&mut []);
@@ -138,8 +158,11 @@ pub fn response(held: &mut Bytes) -> Result<Option<Response>, String> {
     };
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or("no status")?;
     let old = parsed.version != Some(1);
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len());
+    let mut headers = HeaderMap::with_capacity(if status.is_success() { 4 } else { parsed.headers.len() });
     for said in parsed.headers.iter() {
+        if status.is_success() && !relay::ports::is_read(said.name.as_bytes()) {
+            continue;
+        }
         let (name, value) = field(held, said).map_err(|error| error.to_string())?;
         headers.append(name, value);
     }

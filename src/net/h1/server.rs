@@ -3,7 +3,7 @@
 //! Only the plain case is served here, which is nearly every case: what is rare or wrong is handed to hyper together with
 //! what was read of it, and hyper keeps the connection from there on.
 
-use super::buffer::{self, Appetite};
+use super::buffer::{self, Appetite, COPIED_MAX};
 use super::chunked::{self, BODY_END, CHUNK_AND_BODY_END, CHUNK_END};
 use super::compose::{self, Sends};
 use super::intake::{Body, Came, Shared, Wire, lock};
@@ -28,6 +28,10 @@ pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// A client that was refused while it was still sending is listened to that long, so that it can read why: closing at once
 /// would take the answer back.
 const LINGER: Duration = Duration::from_secs(2);
+/// Pieces are put behind one another up to here while the client does not take what is written.
+const BEGIN_MAX: usize = 2 * COPIED_MAX;
+/// What is kept of the room for the next piece.
+const KEPT_MAX: usize = 512;
 
 /// What answers requests.
 pub trait Service: Send + Sync {
@@ -147,7 +151,7 @@ impl<F: Future<Output = ()>> Waiting<'_, F> {
 struct Saying<B> {
     body: Option<B>,
     sends: Sends,
-    /// What is being written: its beginning (the head, the size of a chunk), a piece of the body, its end.
+    /// What is being written: its beginning (the head, the size of a chunk, small pieces), a piece of the body, its end.
     begin: Vec<u8>,
     piece: Bytes,
     end: &'static [u8],
@@ -175,7 +179,8 @@ impl<B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin> Saying<B> {
 
     fn poll<T: AsyncWrite + Unpin>(&mut self, wire: &mut Wire<T>, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
-            let waits = self.piece.is_empty() && self.take(cx).is_pending();
+            let room = self.piece.is_empty() && self.begin.len() < BEGIN_MAX;
+            let waits = room && self.take(cx).is_pending();
             if !self.is_written() {
                 let pieces = [self.begin.as_slice(), &self.piece, self.end];
                 match buffer::write(&mut wire.io, cx, pieces.into_iter(), &mut self.at) {
@@ -199,8 +204,8 @@ impl<B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin> Saying<B> {
     }
 
     fn written(&mut self) {
-        if self.begin.capacity() > 64 {
-            // The head's room is not kept for a chunk's size.
+        if self.begin.capacity() > KEPT_MAX {
+            // The head's room is not kept for what comes in small pieces.
             self.begin = Vec::new();
         }
         self.begin.clear();
@@ -245,7 +250,12 @@ impl<B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin> Saying<B> {
                 Sends::Nothing | Sends::Told(_) => {}
             }
             if piece.has_remaining() || over {
-                self.piece = piece;
+                if piece.len() <= COPIED_MAX {
+                    self.begin.extend_from_slice(&piece);
+                    self.begin.extend_from_slice(std::mem::take(&mut self.end));
+                } else {
+                    self.piece = piece;
+                }
                 break;
             }
         }

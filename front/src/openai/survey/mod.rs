@@ -17,6 +17,10 @@ mod tools;
 #[cfg(test)]
 mod ways;
 
+pub(crate) use parts::image_url;
+pub(crate) use settings::model;
+pub(crate) use tokens::{IMAGE, IMAGE_LOW, PER_CALL, document};
+
 use crate::json::{
     AnyObject, Bool, Each, Found, Maybe, Members, Object, OneOf, Read, Real, Skip, Text, Whole, Wrong,
     length, read, text,

@@ -137,7 +137,7 @@ impl<'de> Read<'de> for File<'_> {
 }
 
 /// What an image's address needs of a model besides eyes.
-fn image_url(url: Quoted<'_>) -> Result<Caps, Wrong> {
+pub(crate) fn image_url(url: Quoted<'_>) -> Result<Caps, Wrong> {
     let url = url.text();
     if let Some(rest) = url.strip_prefix("data:") {
         let Some((mime, data)) = rest.split_once(";base64,") else {

@@ -9,7 +9,7 @@ use crate::json::{
 const MODEL_BYTES_MAX: usize = 256;
 const STOPS_MAX: usize = 4;
 
-pub(super) fn model(name: Quoted<'_>) -> Result<String, Wrong> {
+pub(crate) fn model(name: Quoted<'_>) -> Result<String, Wrong> {
     let name = name.text();
     if name.trim().is_empty() {
         return Err(Wrong::field(

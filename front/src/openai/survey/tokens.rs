@@ -11,10 +11,10 @@ const BYTES_PER_TOKEN: usize = 4;
 const PER_MESSAGE: usize = 4;
 const PER_REPLY: usize = 3;
 /// A 1024 × 1024 picture at high detail: 85 + 4 tiles of 170 (OpenAI vision guide).
-pub(super) const IMAGE: usize = 765;
-pub(super) const IMAGE_LOW: usize = 85;
+pub(crate) const IMAGE: usize = 765;
+pub(crate) const IMAGE_LOW: usize = 85;
 /// A call's frame around its name and arguments.
-pub(super) const PER_CALL: usize = 8;
+pub(crate) const PER_CALL: usize = 8;
 
 /// A recording of `base64` characters: ten tokens a second, at 16 kB of MP3 a second the most compact usual case.
 pub(super) const fn audio(base64: usize) -> usize {
@@ -22,7 +22,7 @@ pub(super) const fn audio(base64: usize) -> usize {
 }
 
 /// A document of `base64` characters: about 50 kB and 1,500 tokens a page.
-pub(super) const fn document(base64: usize) -> usize {
+pub(crate) const fn document(base64: usize) -> usize {
     let bytes = base64 / 4 * 3;
     (bytes / 50_000 + 1) * 1_500
 }

@@ -19,6 +19,7 @@ impl Tongue for Responses {
     fn route(&self, provider: &Provider, method: &str, path: &str, query: &str) -> Route {
         match (method, path.strip_prefix("/v1").unwrap_or(path)) {
             ("POST", "/responses") => Route::chat(),
+            ("POST", "/responses/input_tokens") => Route::Count { model: None },
             ("POST", _) => Route::Unknown,
             _ => openai::Openai.route(provider, method, path, query),
         }

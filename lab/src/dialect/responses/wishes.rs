@@ -34,7 +34,8 @@ pub(super) fn tools(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refus
     Ok(())
 }
 
-/// "Functions are strict by default", and a strict schema is closed.
+/// "If you omit strict, … Responses requests will attempt to normalize your schema into strict mode when possible, and will fall
+/// back to non-strict" (function calling guide): only a schema that is said to be strict has to be closed already.
 fn function(tool: &Object, at: &str) -> Result<Offered, Refusal> {
     let name = json::text(tool, "name")?.ok_or_else(|| missing(&format!("{at}.name")))?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -54,7 +55,7 @@ fn function(tool: &Object, at: &str) -> Result<Offered, Refusal> {
             format!("Unknown parameter: '{param}'."),
         ));
     }
-    let strict = json::flag(tool, "strict")?.unwrap_or(true);
+    let strict = json::flag(tool, "strict")?.unwrap_or(false);
     let schema = json::get(tool, "parameters").cloned();
     let closed = |s: &Value| s.get("additionalProperties") == Some(&Value::Bool(false));
     if strict && !schema.as_ref().is_some_and(closed) {

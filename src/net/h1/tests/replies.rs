@@ -94,8 +94,10 @@ enum End {
 }
 
 fn head(status: u16, headers: &HeaderMap) -> String {
-    let mut fields: Vec<String> =
-        headers.iter().map(|(k, v)| format!("{k}={}", shown(v.as_bytes()))).collect();
+    // Of a good reply ours has no others.
+    let read = |name: &str| !(200..300).contains(&status) || relay::ports::is_read(name.as_bytes());
+    let fields = headers.iter().filter(|(k, _)| read(k.as_str()));
+    let mut fields: Vec<String> = fields.map(|(k, v)| format!("{k}={}", shown(v.as_bytes()))).collect();
     fields.sort();
     format!("{status} {}", fields.join(";"))
 }
