@@ -17,7 +17,12 @@ static WORLD: LazyLock<Vec<(Box<dyn Adapter>, Door)>> = LazyLock::new(|| {
         Box::new(Anthropic),
         Box::new(WorkersAi),
     ];
-    all.into_iter().map(|adapter| { let door = door(&*adapter); (adapter, door) }).collect()
+    all.into_iter()
+        .map(|adapter| {
+            let door = door(&*adapter);
+            (adapter, door)
+        })
+        .collect()
 });
 
 fn door(adapter: &dyn Adapter) -> Door {
@@ -83,8 +88,11 @@ fn asked(raw: &RawChat, chat: Option<Chat>, own: Dialect) {
             let body: Value = serde_json::from_slice(&call.body.concat()).expect("a patched body is JSON");
             assert!(body.is_object());
         }
-        if adapter.dialect() == own && let Some(call) = adapter.count(raw, door) {
-            let _: Value = serde_json::from_slice(&call.body.concat()).expect("a question for tokens is JSON");
+        if adapter.dialect() == own
+            && let Some(call) = adapter.count(raw, door)
+        {
+            let _: Value =
+                serde_json::from_slice(&call.body.concat()).expect("a question for tokens is JSON");
         }
         if let Some(chat) = &chat
             && let Ok(call) = adapter.encode(chat, door)

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use providers::openai::OPENAI;
 use providers::{Adapter, Anthropic, Gemini, OpenAi, Reading, Responses, Sse, WorkersAi};
 use serde_json::Value;
-use vocab::{Event, Instant};
+use vocab::{Dialect, Event, Instant};
 
 macro_rules! laws {
     ($($whole:ident, $stream:ident: $adapter:expr;)+) => {$(
@@ -42,7 +42,11 @@ fn whole(adapter: &dyn Adapter, bytes: &[u8]) {
         json(&front::anthropic::whole(&events, &label));
         let request = Bytes::from_static(b"{\"input\":\"x\"}");
         json(&front::responses::whole(&events, label.clone(), request, true));
-        json(&front::gemini::whole(&events, front::gemini::Label { id: "1".into(), model: "m".into() }, true));
+        json(&front::gemini::whole(
+            &events,
+            front::gemini::Label { id: "1".into(), model: "m".into() },
+            true,
+        ));
         written(&events);
     }
 }
@@ -64,8 +68,11 @@ fn stream(adapter: &dyn Adapter, bytes: &[u8]) {
         let whole = watched(adapter, &[text], drop_usage);
         let pieces = watched(adapter, &pieces, drop_usage);
         assert_eq!(whole, pieces, "watched in pieces, drop_usage {drop_usage}");
-        if !drop_usage {
-            assert!(text.starts_with(&whole.passed), "what passes is what came");
+        // OpenAI's end mark is none of Gemini's: it is taken out wherever a server beside Google writes it.
+        let marked = adapter.dialect() == Dialect::Gemini && text.windows(6).any(|w| w == b"[DONE]");
+        if !drop_usage && !marked {
+            // A last frame without its blank line is given one.
+            assert!(text.starts_with(whole.passed.trim_ascii_end()), "what passes is what came");
         }
     }
 }

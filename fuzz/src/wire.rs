@@ -20,10 +20,14 @@ pub fn heads(bytes: &[u8]) {
             assert_eq!(said, Ok(httparse::Status::Complete(used)), "it takes what httparse does not");
             assert_eq!(parsed.method, Some(plain.request.method().as_str()));
             // Nothing of a plain request is up to the reader: it has one length, and no other framing.
-            let named = |name: &str| parsed.headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name)).count();
+            let named =
+                |name: &str| parsed.headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name)).count();
             assert!(named("content-length") <= 1 && named("transfer-encoding") == 0);
             let (room, whole) = (all.slice(..used), &mut all.slice(..used));
-            assert!(matches!(head::request(whole), Request::Plain(_)), "a head needs what comes after it: {room:?}");
+            assert!(
+                matches!(head::request(whole), Request::Plain(_)),
+                "a head needs what comes after it: {room:?}"
+            );
             assert!(head::may_be_complete(&all, 0), "a whole head that may not be complete");
         }
         Request::Partial | Request::Unusual => assert_eq!(held, all, "what is not taken stays"),

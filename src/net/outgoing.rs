@@ -16,7 +16,7 @@ impl Http for NativeHttp {
     async fn send(&self, call: Call, connect: Duration) -> Result<Reply, Fault> {
         let method = call.method();
         let Call { uri, headers, body, .. } = call;
-        let message = Message::new(method, &uri, &headers, body)
+        let mut message = Message::new(method, &uri, &headers, body)
             .ok_or_else(|| Fault::Down("the provider's address has no host".into()))?;
         drop(headers);
         loop {
@@ -26,7 +26,7 @@ impl Http for NativeHttp {
                 None => Box::pin(fresh(&uri, connect)).await?,
             };
             let reused = lease.reused;
-            match client::call(lease, &message).await {
+            match client::call(lease, &mut message).await {
                 Ok(answer) => {
                     let body = Box::pin(answer.body);
                     return Ok(Reply { status: answer.status.as_u16(), headers: answer.headers, body });

@@ -5,10 +5,11 @@ use crate::shell::Kind;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("openai", include_str!("cases/openai.toml")),
     ("anthropic", include_str!("cases/anthropic.toml")),
     ("gemini", include_str!("cases/gemini.toml")),
+    ("responses", include_str!("cases/responses.toml")),
     ("si", include_str!("cases/si.toml")),
     ("faults", include_str!("cases/faults.toml")),
     ("money", include_str!("cases/money.toml")),

@@ -7,9 +7,10 @@ use crate::net::{Frame, Reply};
 use serde_json::{Map, Value, json};
 
 /// Fields whose value was measured, or is the time of day.
-const MEASURED: [&str; 12] = [
+const MEASURED: [&str; 13] = [
     "at",
     "created",
+    "created_at",
     "failure_rate",
     "first_content_ms_p50",
     "first_content_ms_p95",
@@ -67,6 +68,8 @@ fn normal(value: Value, warm: bool) -> Value {
             let field = |(name, value): (String, Value)| {
                 let value = if MEASURED.contains(&name.as_str()) || silent && name == "message" {
                     json!("#")
+                } else if let Some(inner) = nested(&name, &value) {
+                    normal(inner, warm)
                 } else {
                     normal(value, warm)
                 };
@@ -78,6 +81,11 @@ fn normal(value: Value, warm: bool) -> Value {
         Value::String(text) => json!(words(&text, warm)),
         other => other,
     }
+}
+
+/// JSON within a string: Google's details of an error hold texts alone.
+fn nested(name: &str, value: &Value) -> Option<Value> {
+    if name == "attempts" { serde_json::from_str(value.as_str()?).ok() } else { None }
 }
 
 /// `after 12 ms` is measured, and once something was measured the margin of a decision rests on it.

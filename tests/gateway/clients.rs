@@ -83,17 +83,30 @@ fn openais_javascript_sdk_finds_every_provider_alike() {
     });
 }
 
+/// LangChain, in its usual words or in those of Responses.
+fn langchain(how: &[&str]) {
+    let python = python_with(LANGCHAIN);
+    all(9, |weir, model| {
+        let mut command = timed(&python);
+        command.arg(script("langchain.py")).arg(base_of(weir.address) + "/v1").arg(model).args(how);
+        command
+    });
+}
+
 #[test]
 fn langchain_finds_every_provider_alike() {
     if offline("langchain_finds_every_provider_alike") {
         return;
     }
-    let python = python_with(LANGCHAIN);
-    all(9, |weir, model| {
-        let mut command = timed(&python);
-        command.arg(script("langchain.py")).arg(base_of(weir.address) + "/v1").arg(model);
-        command
-    });
+    langchain(&[]);
+}
+
+#[test]
+fn langchain_speaks_responses_to_every_provider() {
+    if offline("langchain_speaks_responses_to_every_provider") {
+        return;
+    }
+    langchain(&["responses"]);
 }
 
 /// The AI SDK with the provider that speaks this protocol.
@@ -112,6 +125,14 @@ fn the_ai_sdk_speaks_chat_completions_to_every_provider() {
         return;
     }
     vercel("chat");
+}
+
+#[test]
+fn the_ai_sdk_speaks_responses_to_every_provider() {
+    if offline("the_ai_sdk_speaks_responses_to_every_provider") {
+        return;
+    }
+    vercel("responses");
 }
 
 #[test]

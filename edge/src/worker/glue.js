@@ -220,7 +220,7 @@ export class Shelf {
     const all = JSON.parse(heads);
     // So many in one statement, of which the runtime keeps those that it has seen; it takes a hundred values at most.
     for (let at = 0; at < all.length; ) {
-      const count = all.length - at >= 16 ? 16 : 1;
+      const count = [16, 4, 1].find((size) => size <= all.length - at);
       const values = [];
       for (const end = at + count; at < end; at += 1) values.push(...all[at], bodies[at]);
       this.sql.exec(`INSERT INTO ${table} VALUES (?, ?, ?, ?, ?)${", (?, ?, ?, ?, ?)".repeat(count - 1)}`, ...values);

@@ -12,9 +12,12 @@ import { forward } from "./weir";
 
 /** What a page may send. Identity is not among it: that is found out here. */
 const ALLOWED_HEADERS = [
+  "anthropic-beta",
+  "anthropic-version",
   "authorization",
   "content-type",
   "x-api-key",
+  "x-goog-api-client",
   "x-goog-api-key",
   "x-request-id",
   "idempotency-key",

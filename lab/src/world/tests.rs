@@ -104,7 +104,7 @@ fn a_task_can_be_dropped_wherever_it_stands() {
 fn call(say: &Say) -> Call {
     let request = say.request(&lab());
     let uri = format!("http://lab.test{}", request.path).parse().unwrap();
-    Call { uri, headers: request.headers, body: request.body.into(), stream: say.stream }
+    Call { uri, headers: request.headers.into(), body: request.body.into(), stream: say.stream }
 }
 
 /// Status, body and how it ended.

@@ -22,9 +22,28 @@ pub const COPIED_MAX: usize = 4 << 10;
 /// tells the runtime that the socket is drained, without asking the kernel again.
 pub const SPARE: usize = 16;
 
+/// Larger room is not kept.
+const SPARE_MAX: usize = 16 << 10;
+
 thread_local! {
     /// The block this core reads into next.
     static BLOCK: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    /// Room for what this core writes next.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Room for a message in the making. What is written at once, as nearly everything is, needs none of its own, and what
+/// was written last is still in the cache.
+pub fn room() -> Vec<u8> {
+    ROOM.take()
+}
+
+/// Gives back what [`room`] gave, once what was in it is written.
+pub fn give_back(mut room: Vec<u8>) {
+    if (1..=SPARE_MAX).contains(&room.capacity()) {
+        room.clear();
+        ROOM.set(room);
+    }
 }
 
 /// How much a connection's next read asks for: more after a read that was filled, less after one that was not.

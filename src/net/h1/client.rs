@@ -29,11 +29,10 @@ pub trait Lease: AsyncRead + AsyncWrite + Unpin + Send {
 }
 
 /// A request, ready to be written.
-#[derive(Clone)]
 pub struct Message {
     method: Method,
     /// With the body, where that is small.
-    head: Bytes,
+    head: Vec<u8>,
     body: Vec<Bytes>,
 }
 
@@ -41,23 +40,37 @@ impl Message {
     pub fn new(method: Method, uri: &Uri, headers: &HeaderMap, body: Segments) -> Option<Self> {
         let length = body.len();
         let mut body = body.0;
-        let copied = if length <= COPIED_MAX { length } else { 0 };
-        let mut head = compose::request(&method, uri, uri.authority()?, headers, length, copied);
-        if copied > 0 {
+        let mut head = compose::request(&method, uri, uri.authority()?, headers, length);
+        if length <= COPIED_MAX {
             body.drain(..).for_each(|piece| head.extend_from_slice(&piece));
         }
-        Some(Self { method, head: head.into(), body })
+        Some(Self { method, head, body })
     }
 
     fn poll_write<T: AsyncWrite + Unpin>(
-        &self,
+        &mut self,
         io: &mut T,
         cx: &mut Context<'_>,
         at: &mut usize,
     ) -> Poll<io::Result<()>> {
-        let pieces = std::iter::once(&self.head).chain(&self.body).map(|piece| &piece[..]);
+        let pieces = std::iter::once(self.head.as_slice()).chain(self.body.iter().map(|piece| &piece[..]));
         ready!(buffer::write(io, cx, pieces, at))?;
-        Pin::new(io).poll_flush(cx)
+        ready!(Pin::new(io).poll_flush(cx))?;
+        // What was written is never sent again.
+        drop(self.take());
+        Poll::Ready(Ok(()))
+    }
+
+    /// All of it, for who writes the rest, or nobody.
+    fn take(&mut self) -> Self {
+        let (head, body) = (std::mem::take(&mut self.head), std::mem::take(&mut self.body));
+        Self { method: self.method.clone(), head, body }
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        buffer::give_back(std::mem::take(&mut self.head));
     }
 }
 
@@ -77,7 +90,7 @@ pub struct Answer<L> {
 }
 
 /// Sends a request and waits for the head of its reply.
-pub async fn call<L: Lease>(lease: L, message: &Message) -> Result<Answer<L>, Lost> {
+pub async fn call<L: Lease>(lease: L, message: &mut Message) -> Result<Answer<L>, Lost> {
     let mut calling =
         Calling { lease: Some(lease), at: 0, held: Bytes::new(), seen: 0, informed: 0, written: None };
     let (head, ends) = poll_fn(|cx| calling.poll(message, cx)).await?;
@@ -96,7 +109,7 @@ pub async fn call<L: Lease>(lease: L, message: &Message) -> Result<Answer<L>, Lo
         gathered: BytesMut::new(),
         appetite: Appetite::default(),
         keep: whole && framing::keeps(head.old, &head.headers),
-        unsent: written.is_none().then(|| Box::new((message.clone(), at))),
+        unsent: written.is_none().then(|| Box::new((message.take(), at))),
         fault: None,
     };
     if ends == Ends::After(0) {
@@ -123,7 +136,7 @@ struct Calling<L> {
 impl<L: Lease> Calling<L> {
     fn poll(
         &mut self,
-        message: &Message,
+        message: &mut Message,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(head::Response, Ends), Lost>> {
         let Some(lease) = &mut self.lease else { return Poll::Pending };

@@ -1,6 +1,6 @@
 //! Heads of messages as they are sent.
 
-use super::buffer::COPIED_MAX;
+use super::buffer::{self, COPIED_MAX};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -33,11 +33,12 @@ pub fn sends(method: &Method, status: StatusCode, body: http_body::SizeHint) -> 
 
 /// The head of a response with these fields. What frames it is said here and nowhere else. With room for a small body.
 pub fn response(status: StatusCode, fields: &str, sends: Sends, keep: bool) -> Vec<u8> {
-    let room = match sends {
+    let body = match sends {
         Sends::Length(length) => usize::try_from(length).unwrap_or(usize::MAX).min(COPIED_MAX),
         _ => 0,
     };
-    let mut out = Vec::with_capacity(160 + fields.len() + room);
+    let mut out = buffer::room();
+    out.reserve(160 + fields.len() + body);
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
@@ -59,18 +60,17 @@ pub fn response(status: StatusCode, fields: &str, sends: Sends, keep: bool) -> V
     out
 }
 
-/// The head of a request with a body of that length, in origin form, as HTTP/1.1 wants it. With `room` for what is put
-/// behind it.
+/// The head of a request with a body of that length, in origin form, as HTTP/1.1 wants it. With room for a small body.
 pub fn request(
     method: &Method,
     uri: &Uri,
     authority: &Authority,
     headers: &HeaderMap,
     length: usize,
-    room: usize,
 ) -> Vec<u8> {
     let path = uri.path_and_query().map_or("/", |p| p.as_str());
-    let mut out = Vec::with_capacity(128 + path.len() + headers.len() * 48 + room);
+    let mut out = buffer::room();
+    out.reserve(128 + path.len() + headers.len() * 48 + length.min(COPIED_MAX));
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     if !path.starts_with('/') {

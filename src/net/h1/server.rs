@@ -30,8 +30,6 @@ pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(2);
 /// Pieces are put behind one another up to here while the client does not take what is written.
 const BEGIN_MAX: usize = 2 * COPIED_MAX;
-/// What is kept of the room for the next piece.
-const KEPT_MAX: usize = 512;
 
 /// What answers requests.
 pub trait Service: Send + Sync {
@@ -204,11 +202,8 @@ impl<B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin> Saying<B> {
     }
 
     fn written(&mut self) {
-        if self.begin.capacity() > KEPT_MAX {
-            // The head's room is not kept for what comes in small pieces.
-            self.begin = Vec::new();
-        }
-        self.begin.clear();
+        // Whoever waits for more holds nothing.
+        buffer::give_back(std::mem::take(&mut self.begin));
         self.piece = Bytes::new();
         self.end = b"";
         self.at = 0;
@@ -219,6 +214,9 @@ impl<B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin> Saying<B> {
         while let Some(body) = &mut self.body {
             let frame = std::task::ready!(Pin::new(&mut *body).poll_frame(cx));
             let over = frame.is_none() || body.is_end_stream();
+            if self.begin.capacity() == 0 {
+                self.begin = buffer::room();
+            }
             let mut piece = match frame {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
                 Some(Err(never)) => match never {},

@@ -194,7 +194,7 @@ fn the_clients_version_and_betas_go_along() {
         header("anthropic-beta", "b-2"),
     ];
     let mut door = door(None);
-    door.headers.insert("anthropic-beta", HeaderValue::from_static("ours"));
+    std::sync::Arc::make_mut(&mut door.headers).insert("anthropic-beta", HeaderValue::from_static("ours"));
     for call in [Anthropic.patch(&raw, &door).unwrap(), Anthropic.count(&raw, &door).unwrap()] {
         assert_eq!(call.headers["anthropic-version"], "2023-01-01");
         let betas: Vec<_> = call.headers.get_all("anthropic-beta").iter().collect();

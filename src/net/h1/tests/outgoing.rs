@@ -281,7 +281,7 @@ fn what_frames_a_request_is_ours_alone() {
         headers.insert(name, HeaderValue::from_static(value));
     }
     let uri = "https://me:secret@a.test:8443/v1?q=1".parse().unwrap();
-    let message = Message::new(
+    let mut message = Message::new(
         Method::POST,
         &uri,
         &headers,
@@ -302,7 +302,7 @@ fn what_frames_a_request_is_ours_alone() {
             far.write_all(OK).await.unwrap();
             text
         };
-        let (text, answer) = tokio::join!(serve, client::call(lent, &message));
+        let (text, answer) = tokio::join!(serve, client::call(lent, &mut message));
         assert_eq!(
             text,
             "POST /v1?q=1 HTTP/1.1\r\nhost: a.test:8443\r\nx-a: b\r\ncontent-length: 5\r\n\r\nhello"

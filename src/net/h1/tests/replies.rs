@@ -127,8 +127,8 @@ async fn ours(method: &Method, text: &[u8], cuts: &[usize], closes: bool) -> Tak
     let (near, far) = tokio::io::duplex(1 << 20);
     tokio::spawn(provider(far, text.to_vec(), cuts.to_vec(), closes));
     let (lent, back) = Lent::new(near);
-    let message = message(method);
-    let answer = match tokio::time::timeout(PATIENCE, client::call(lent, &message)).await {
+    let mut message = message(method);
+    let answer = match tokio::time::timeout(PATIENCE, client::call(lent, &mut message)).await {
         Err(_) => return Taken::Waiting,
         Ok(Err(_)) => return Taken::Refused,
         Ok(Ok(answer)) => answer,

@@ -52,7 +52,7 @@ enum Ends {
 fn hear(reply: &[u8], ends: Ends) -> (Bytes, Result<(), Fault>, bool) {
     super::run(async {
         let (near, mut far) = pair().await;
-        let message = Message::new(
+        let mut message = Message::new(
             Method::POST,
             &"https://localhost/".parse().unwrap(),
             &HeaderMap::new(),
@@ -76,7 +76,7 @@ fn hear(reply: &[u8], ends: Ends) -> (Bytes, Result<(), Fault>, bool) {
             far
         };
         let call = async {
-            let Answer { mut body, .. } = client::call(lent, &message).await.unwrap();
+            let Answer { mut body, .. } = client::call(lent, &mut message).await.unwrap();
             let mut all = Vec::new();
             while let Some(piece) = body.next().await {
                 match piece {
