@@ -8,21 +8,20 @@ use vocab::{Instant, Pico, Usage};
 
 /// JSON in the making.
 #[derive(Default)]
-pub(crate) struct Json(Vec<u8>);
+pub(crate) struct Json(String);
 
 impl Json {
     pub fn with_room(room: usize) -> Self {
-        Self(Vec::with_capacity(room))
+        Self(String::with_capacity(room))
     }
 
     pub fn into_text(self) -> String {
-        // Whole texts and ASCII are all that is ever written.
-        String::from_utf8(self.0).unwrap_or_default()
+        self.0
     }
 
     /// As it is.
     pub fn raw(&mut self, json: &str) {
-        self.0.extend_from_slice(json.as_bytes());
+        self.0.push_str(json);
     }
 
     pub fn number(&mut self, number: u64) {
@@ -34,9 +33,9 @@ impl Json {
     }
 
     pub fn money(&mut self, amount: Pico) {
-        self.0.push(b'"');
-        self.0.extend_from_slice(amount.text().as_bytes());
-        self.0.push(b'"');
+        self.0.push('"');
+        amount.text().add_to(&mut self.0);
+        self.0.push('"');
     }
 
     pub fn string(&mut self, text: &str) {
@@ -45,13 +44,13 @@ impl Json {
             self.raw(&serde_json::to_string(text).unwrap_or_default());
             return;
         }
-        self.0.push(b'"');
+        self.0.push('"');
         self.raw(text);
-        self.0.push(b'"');
+        self.0.push('"');
     }
 
     pub fn lines(&mut self, lines: &[Line]) {
-        self.0.push(b'[');
+        self.0.push('[');
         for (n, line) in lines.iter().enumerate() {
             self.raw(if n == 0 { "{\"provider\":" } else { ",{\"provider\":" });
             self.string(&line.provider);
@@ -67,13 +66,13 @@ impl Json {
             self.money(line.amount);
             self.raw(",\"outcome\":");
             self.string(&line.outcome);
-            self.0.push(b'}');
+            self.0.push('}');
         }
-        self.0.push(b']');
+        self.0.push(']');
     }
 
     fn usage(&mut self, usage: &Usage) {
-        self.0.push(b'{');
+        self.0.push('{');
         let first = self.0.len();
         for (bucket, count) in usage.counted() {
             self.key(first, bucket.name());
@@ -91,7 +90,7 @@ impl Json {
             self.key(first, "modifiers");
             self.number(usage.modifiers.bits().into());
         }
-        self.0.push(b'}');
+        self.0.push('}');
     }
 
     fn key(&mut self, first: usize, key: &'static str) {

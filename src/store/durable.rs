@@ -5,7 +5,7 @@
 //! and which wakes those who wait on its thread; from there a wake-up is a push to a list.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -25,10 +25,31 @@ struct Hub {
     alone: AtomicBool,
 }
 
+/// Those who wait, by their marks. Nearly everyone comes with a later mark than those before, and nobody stays long.
 #[derive(Default)]
 struct Waiting {
     next: u64,
-    by_mark: BTreeMap<(u64, u64), Waker>,
+    line: VecDeque<Waiter>,
+}
+
+struct Waiter {
+    /// The mark, and a number to tell those apart that wait for the same.
+    key: (u64, u64),
+    waker: Waker,
+}
+
+impl Waiting {
+    fn place(&self, key: (u64, u64)) -> Result<usize, usize> {
+        self.line.binary_search_by_key(&key, |waiter| waiter.key)
+    }
+
+    /// Puts a waiter into the line, or hears that he is woken in another way now.
+    fn put(&mut self, key: (u64, u64), waker: &Waker) {
+        match self.place(key) {
+            Ok(at) => self.line[at].waker.clone_from(waker),
+            Err(at) => self.line.insert(at, Waiter { key, waker: waker.clone() }),
+        }
+    }
 }
 
 impl Hub {
@@ -38,19 +59,19 @@ impl Hub {
 
     /// Wakes everyone whose mark is reached.
     fn wake(&self, mark: u64) {
-        let ready = {
+        let ready: Vec<Waiter> = {
             let mut waiting = self.lock();
-            let later = waiting.by_mark.split_off(&(mark.saturating_add(1), 0));
-            std::mem::replace(&mut waiting.by_mark, later)
+            let ready = waiting.line.partition_point(|waiter| waiter.key.0 <= mark);
+            waiting.line.drain(..ready).collect()
         };
-        ready.into_values().for_each(Waker::wake);
+        ready.into_iter().for_each(|waiter| waiter.waker.wake());
     }
 
     fn ring(&self, mark: u64) {
         if self.alone.load(Ordering::Acquire) {
             return self.wake(mark);
         }
-        let due = self.lock().by_mark.first_key_value().is_some_and(|((first, _), _)| *first <= mark);
+        let due = self.lock().line.front().is_some_and(|waiter| waiter.key.0 <= mark);
         if due {
             self.bell.notify_one();
         }
@@ -113,6 +134,8 @@ impl Durability {
         let mut place = Place { hub: None, key: (mark, 0) };
         poll_fn(|context| {
             if let Some(answer) = self.due(mark) {
+                // Whoever wakes up to here leaves nobody in the line.
+                place.hub = None;
                 return Poll::Ready(answer);
             }
             place.take(self, context.waker());
@@ -141,7 +164,7 @@ impl Durability {
             }
             known.push((Arc::downgrade(self), Arc::clone(&hub)));
             let mut hubs = self.hubs();
-            hubs.retain(|hub| !hub.alone.load(Ordering::Acquire) || !hub.lock().by_mark.is_empty());
+            hubs.retain(|hub| !hub.alone.load(Ordering::Acquire) || !hub.lock().line.is_empty());
             hubs.push(Arc::clone(&hub));
             hub
         })
@@ -191,14 +214,19 @@ impl Place {
                 self.hub.insert(hub)
             }
         };
-        hub.lock().by_mark.insert(self.key, waker.clone());
+        hub.lock().put(self.key, waker);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(hub) = &self.hub {
-            hub.lock().by_mark.remove(&self.key);
+            let mut waiting = hub.lock();
+            if let Ok(at) = waiting.place(self.key) {
+                // Dropped once the line is let go.
+                let _waiter = waiting.line.remove(at);
+                drop(waiting);
+            }
         }
     }
 }

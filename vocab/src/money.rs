@@ -107,6 +107,11 @@ impl Decimal {
         self.digits.get(self.from..).unwrap_or_default()
     }
 
+    /// Puts it behind a text.
+    pub fn add_to(&self, text: &mut String) {
+        text.extend(self.as_bytes().iter().copied().map(char::from));
+    }
+
     /// Puts a byte before what is there. More than there is room for is left out.
     pub fn push(&mut self, ascii: u8) {
         let Some(at) = self.from.checked_sub(1) else { return };

@@ -87,7 +87,7 @@ pub fn stream(out: &mut Fields, kind: Kind, who: &Served, credits: &Credits, tra
     }
     served(out, who);
     out.number("x-route-attempts", who.attempts);
-    out.text("x-cost-max-usd", who.cost_max.text().as_str());
+    out.with("x-cost-max-usd", |text| who.cost_max.text().add_to(text));
     balance(out, who.balance.available(), credits);
 }
 
@@ -126,9 +126,9 @@ fn bill(out: &mut Fields, who: &Served, bill: &Bill, credits: &Credits) {
     out.number("x-route-attempts", attempts);
     out.number("x-tokens-in", bill.usage.tokens_in());
     out.number("x-tokens-out", bill.usage.tokens_out());
-    out.text("x-cost-usd", bill.cost.text().as_str());
+    out.with("x-cost-usd", |text| bill.cost.text().add_to(text));
     if let Some(used) = report::used(credits, bill.cost) {
-        out.text("x-credits-used", used.text().as_str());
+        out.with("x-credits-used", |text| used.text().add_to(text));
     }
     balance(out, bill.balance.available(), credits);
     if let Some(advice) = &bill.advice {
@@ -138,7 +138,7 @@ fn bill(out: &mut Fields, who: &Served, bill: &Bill, credits: &Credits) {
 
 fn balance(out: &mut Fields, available: vocab::Pico, credits: &Credits) {
     if let Some(worth) = report::worth(credits, available) {
-        out.text("x-credits-balance", worth.text().as_str());
+        out.with("x-credits-balance", |text| worth.text().add_to(text));
     }
 }
 
@@ -150,7 +150,7 @@ fn advise(out: &mut Fields, advice: &Advice) {
         }
     };
     out.text("x-advisor-model", &advice.model);
-    out.text("x-advisor-savings-usd", advice.savings_usd.text().as_str());
+    out.with("x-advisor-savings-usd", |text| advice.savings_usd.text().add_to(text));
     out.number("x-advisor-savings-pct", advice.savings_pct);
     out.with("x-advisor-quality-delta", fixed(3, advice.quality_delta));
     out.number("x-advisor-latency-delta-ms", advice.latency_delta_ms);
