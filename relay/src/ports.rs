@@ -84,7 +84,6 @@ pub trait Books: Send + Sync {
 
     /// The same, where nothing has to be waited for, which is nearly always; else the operation comes back for
     /// [`Books::post`]. Nothing to be kept while it waits, and nobody can leave in the middle of it.
-    #[expect(clippy::result_large_err, reason = "it is not an error: it is taken on from there")]
     fn post_at_once(&self, account: &str, op: Op, now: Instant) -> Result<Result<Posted, BooksError>, Op> {
         let _ = (account, now);
         Err(op)
