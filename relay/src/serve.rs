@@ -79,6 +79,8 @@ struct Journey<'a> {
     above: Option<u32>,
     /// Who could not be told what was asked, and why.
     unfit: Vec<(String, String)>,
+    /// What cannot be said in other words than the client's own.
+    untold: Option<BadInput>,
     faults: Vec<Fault>,
 }
 
@@ -118,6 +120,7 @@ impl<'a> Journey<'a> {
             again: VecDeque::new(),
             above: None,
             unfit: Vec::new(),
+            untold: None,
             faults: Vec::new(),
             route,
             offers,
@@ -143,12 +146,9 @@ impl<'a> Journey<'a> {
             if left.is_zero() || self.tab.calls() >= self.fleet.bounds.attempts as usize {
                 return Err(Box::pin(self.give_up(left.is_zero())).await);
             }
-            let mut ready = match self.next(now) {
-                Ok(Some(ready)) => ready,
-                none => {
-                    now = Box::pin(self.stuck(none.err(), left, now)).await?;
-                    continue;
-                }
+            let Some(mut ready) = self.next(now) else {
+                now = Box::pin(self.stuck(left)).await?;
+                continue;
             };
             if !self.tab.covers(ready.dearest) {
                 (ready, now) = Box::pin(self.cover(ready, now)).await?;
@@ -174,16 +174,7 @@ impl<'a> Journey<'a> {
     }
 
     /// Nobody can be asked now: waits for one that may be asked again, where there is one. The time when that is over.
-    async fn stuck(
-        &mut self,
-        trouble: Option<Trouble>,
-        left: Duration,
-        now: Instant,
-    ) -> Result<Instant, Trouble> {
-        if let Some(trouble) = trouble {
-            self.tab.settle("refused", now).await?;
-            return Err(trouble);
-        }
+    async fn stuck(&mut self, left: Duration) -> Result<Instant, Trouble> {
         if self.pause(left).await { Ok(self.relay.clock().now()) } else { Err(self.give_up(false).await) }
     }
 
@@ -200,9 +191,9 @@ impl<'a> Journey<'a> {
     }
 
     /// The next candidate that may be asked, with its call made ready. Who cannot be told what was asked is passed by.
-    fn next(&mut self, now: Instant) -> Result<Option<Ready>, Trouble> {
+    fn next(&mut self, now: Instant) -> Option<Ready> {
         loop {
-            let Some(offer) = self.queue.pop_front().or_else(|| self.reserve()) else { return Ok(None) };
+            let offer = self.queue.pop_front().or_else(|| self.reserve())?;
             self.tried.push(offer);
             let at = self.route.candidates[offer];
             let candidate = &self.fleet.candidates[at];
@@ -214,16 +205,17 @@ impl<'a> Journey<'a> {
             }
             let prepared = match attempt::prepare(self.ask, &self.parsed, candidate) {
                 Ok(prepared) => prepared,
-                Err(Lost { bad_input: true, fault: Fault::Rejected { message, param, .. }, .. }) => {
-                    return Err(Trouble::BadInput(BadInput { message, param }));
-                }
                 Err(lost) => {
                     self.unfit.push((candidate.id(), lost.fault.message().into()));
+                    // Another may take it in the client's own words.
+                    if let Lost { bad_input: true, fault: Fault::Rejected { message, param, .. }, .. } = lost {
+                        self.untold.get_or_insert(BadInput { message, param });
+                    }
                     continue;
                 }
             };
             let dearest = self.offers[offer].dearest.unwrap_or_default();
-            return Ok(Some(Ready { offer, candidate: at, dearest, prepared }));
+            return Some(Ready { offer, candidate: at, dearest, prepared });
         }
     }
 
@@ -409,7 +401,8 @@ impl<'a> Journey<'a> {
     /// Nobody answered: gives everything back and says why.
     async fn give_up(&mut self, late: bool) -> Trouble {
         let now = self.relay.clock().now();
-        if let Err(error) = self.tab.settle("failed", now).await {
+        let why = if self.tab.calls() == 0 && self.untold.is_some() { "refused" } else { "failed" };
+        if let Err(error) = self.tab.settle(why, now).await {
             tracing::error!(?error, request = %self.tab.id, "a request could not be settled; its hold will be swept");
         }
         let attempts = std::mem::take(&mut self.tab.attempts);
@@ -420,6 +413,9 @@ impl<'a> Journey<'a> {
             return stop;
         }
         if self.faults.is_empty() {
+            if let Some(bad) = self.untold.take() {
+                return Trouble::BadInput(bad);
+            }
             if self.unfit.is_empty() {
                 return nobody(&self.decision, &self.offers, now);
             }

@@ -3,6 +3,7 @@
 use crate::books::amount;
 use crate::net::{Frame, Reply};
 use crate::process::{Lab, Setup, Weir};
+use crate::upstream::Upstream;
 use crate::world::{INPUT_PICO, OUTPUT_PICO};
 use serde_json::{Value, json};
 
@@ -257,6 +258,49 @@ fn what_it_cannot_be_told_is_refused_by_name() {
     }
     let said = world.chat("plain", &asked, false, &json!({"max_tokens": 5}));
     assert!(said.text().contains("no limit below 16"), "{}", said.text());
+}
+
+/// A file that was uploaded to OpenAI is named by its id. Chat's words for that are not those of the Responses API.
+#[test]
+fn who_takes_the_clients_own_words_is_asked_where_others_cannot_be_told() {
+    const ANSWER: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"doc","choices":[{"index":0,"message":{"role":"assistant","content":"read"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}}"#;
+    let items = Upstream::start(|call| call.whole("500 Internal Server Error", "{}"));
+    let chat = Upstream::start(|call| call.whole("200 OK", ANSWER));
+    let model = |id: &str, price: &str| {
+        json!({"id": id, "kind": "chat", "status": "active", "context": 100_000, "max_output": 4_000,
+            "price": {"rates": {"per_1m_tokens": {"input": price, "output": price}}},
+            "caps": ["stream", "pdf", "openai_only"], "sources": {"test": "2026-11-21"}})
+    };
+    let source = json!({"test": {"name": "made up", "date": "2026-11-21", "licence": "none"}});
+    let body = json!({"model": "doc", "messages": [{"role": "user", "content": [
+        {"type": "text", "text": "Read this."}, {"type": "file", "file": {"file_id": "file-1"}}]}]});
+    let ask = |both: bool| {
+        let setup = Setup::new();
+        let mut models = vec![model("items/doc", "1")];
+        let mut providers = vec![("items", items.address, "api = \"responses\"\n")];
+        if both {
+            models.push(model("chat/doc", "2"));
+            providers.push(("chat", chat.address, ""));
+        }
+        let catalogue =
+            json!({"schema_version": 1, "as_of": "2026-11-21", "sources": source, "models": models});
+        let file = setup.dir.write("catalogue.json", &catalogue.to_string());
+        let mut config = format!("catalogue = {file:?}\n");
+        for (name, address, api) in providers {
+            config.push_str(&format!(
+                "[providers.{name}]\nkind = \"openai\"\n{api}base_url = \"http://{address}/v1\"\nkeys = [\"TEST_KEY\"]\n\
+                 models = [\"doc\"]\ncatalogue = {name:?}\n"
+            ));
+        }
+        let weir = setup.config(&config).variable("TEST_KEY", "sk-test").start();
+        weir.ask("POST", "/v1/chat/completions", &[], &body.to_string())
+    };
+    let served = ask(true);
+    assert_eq!((served.status, served.told("x-provider")), (200, "chat"), "{}", served.text());
+    let alone = ask(false);
+    assert_eq!(alone.status, 400, "{}", alone.text());
+    assert!(alone.text().contains("files by id"), "{}", alone.text());
+    assert_eq!((items.calls(), chat.calls()), (0, 1));
 }
 
 #[test]

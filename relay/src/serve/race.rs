@@ -56,7 +56,7 @@ impl<'a> Journey<'a> {
         if self.tab.calls() >= self.fleet.bounds.attempts as usize || self.relay.overloaded() {
             return None;
         }
-        let ready = self.next(now).ok()??;
+        let ready = self.next(now)?;
         let offer = &self.offers[ready.offer];
         let affordable = offer.cost.is_some_and(|cost| self.relay.hedge_allowed(cost));
         if !affordable || self.tab.cover(ready.dearest, now).await.is_err() {
