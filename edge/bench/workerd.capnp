@@ -1,5 +1,6 @@
 # The Worker alone in workerd, for measuring: `workerd serve edge/bench/workerd.capnp --directory-path do=DIR --experimental`.
-# It asks a provider on port 9100 and keeps its books on disk, as in production; nothing is copied to KV.
+# `edge/bench/run.sh` does so. It asks a provider on port 9100 and keeps its books on disk, as in production; nothing is
+# copied to KV.
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (

@@ -208,7 +208,8 @@ impl<'a> Journey<'a> {
                 Err(lost) => {
                     self.unfit.push((candidate.id(), lost.fault.message().into()));
                     // Another may take it in the client's own words.
-                    if let Lost { bad_input: true, fault: Fault::Rejected { message, param, .. }, .. } = lost {
+                    if let Lost { bad_input: true, fault: Fault::Rejected { message, param, .. }, .. } = lost
+                    {
                         self.untold.get_or_insert(BadInput { message, param });
                     }
                     continue;

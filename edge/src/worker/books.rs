@@ -100,11 +100,16 @@ impl ObjectBooks {
 #[async_trait]
 impl Books for ObjectBooks {
     async fn post(&self, account: &str, op: Op, now: Instant) -> Result<Posted, BooksError> {
-        let op = match self.0.here(account, op, now) {
-            Ok(balance) => return Ok(Posted { balance, fresh: true, mark: Mark::default() }),
+        let op = match self.post_at_once(account, op, now) {
+            Ok(posted) => return posted,
             Err(op) => op,
         };
         SendFuture::new(async move { self.0.ask(account, op, now).await }).await
+    }
+
+    fn post_at_once(&self, account: &str, op: Op, now: Instant) -> Result<Result<Posted, BooksError>, Op> {
+        let balance = self.0.here(account, op, now)?;
+        Ok(Ok(Posted { balance, fresh: true, mark: Mark::default() }))
     }
 
     /// What an object answered is durable there, and so is a slice before anything is held against it.

@@ -12,6 +12,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 pub mod walked;
+mod way;
 mod wrong;
 
 pub use json::{Found, Quoted};

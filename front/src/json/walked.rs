@@ -1,6 +1,7 @@
 //! Readers taken along the walk: nearly every request goes this way and no other.
 
 use super::read::{Array, Items, Members, Named, Object, Read};
+use super::way;
 use super::wrong::Wrong;
 use json::{Found, Walk};
 
@@ -15,14 +16,14 @@ pub fn read<'de, R: Read<'de>>(text: &'de str, reader: R) -> Option<R::Out> {
 #[inline]
 pub fn value<'de, R: Read<'de>>(walk: &mut Walk<'de>, reader: R) -> Result<R::Out, Wrong> {
     match walk.value().ok_or_else(Wrong::given_up)? {
-        Found::Array => reader.array(Array::new(Rest { walk, first: true })),
-        Found::Object => reader.object(Object::new(Rest { walk, first: true })),
+        Found::Array => reader.array(Array::new(way::walked(Rest { walk, first: true }))),
+        Found::Object => reader.object(Object::new(way::walked(Rest { walk, first: true }))),
         plain => reader.plain(plain),
     }
 }
 
 /// What of a container is still to come.
-struct Rest<'w, 'de> {
+pub struct Rest<'w, 'de> {
     walk: &'w mut Walk<'de>,
     first: bool,
 }
