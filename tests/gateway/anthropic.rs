@@ -23,7 +23,7 @@ fn runs(mut command: Command) -> String {
 
 fn python(name: &str, address: SocketAddr) -> String {
     let mut command = Command::new("timeout");
-    command.arg("150").arg(python_with(PYTHON_SDK)).arg(script(name)).arg(base_of(address));
+    command.arg("400").arg(python_with(PYTHON_SDK)).arg(script(name)).arg(base_of(address));
     runs(command)
 }
 
@@ -71,7 +71,7 @@ fn anthropics_javascript_sdk_finds_nothing_strange() {
         // Each with a weir of its own: what broke before must not be resting now.
         let weir = Weir::alone();
         let mut command = Command::new("timeout");
-        command.arg("150").arg("node").arg(script("messages.mjs"));
+        command.arg("400").arg("node").arg(script("messages.mjs"));
         command.arg(base_of(weir.address)).arg(model).arg(&place);
         assert_eq!(stories(&runs(command)), 7, "{model}");
         assert_eq!(weir.at_rest().1, 0, "{model}");

@@ -53,7 +53,7 @@ fn runs(command: &mut Command) -> String {
 
 fn timed(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("timeout");
-    command.arg("150").arg(program);
+    command.arg("400").arg(program);
     command
 }
 

@@ -34,7 +34,7 @@ fn the_official_python_sdk_finds_nothing_strange() {
         // Each with a weir of its own: what broke before must not be resting now.
         let weir = Weir::alone();
         let mut command = Command::new("timeout");
-        command.arg("150").arg(&python).arg(script("genai.py")).args([
+        command.arg("400").arg(&python).arg(script("genai.py")).args([
             &base_of(weir.address),
             model,
             "troubles",
@@ -55,7 +55,7 @@ fn the_official_javascript_sdk_finds_nothing_strange() {
         let weir = Weir::alone();
         let mut command = Command::new("timeout");
         command
-            .arg("150")
+            .arg("400")
             .arg("node")
             .arg(script("genai.mjs"))
             .args([&base_of(weir.address), model])

@@ -35,7 +35,7 @@ fn the_python_sdk_finds_nothing_strange_in_responses() {
     }
     let weir = Weir::alone();
     let mut command = Command::new("timeout");
-    command.arg("150").arg(python_with(PYTHON_SDK)).arg(script("responses.py"));
+    command.arg("400").arg(python_with(PYTHON_SDK)).arg(script("responses.py"));
     let said = runs({
         command.arg(base_of(weir.address) + "/v1");
         command
@@ -60,7 +60,7 @@ fn the_javascript_sdk_finds_nothing_strange_in_responses() {
         // Each with a weir of its own: what broke before must not be resting now.
         let weir = Weir::alone();
         let mut command = Command::new("timeout");
-        command.arg("150").arg("node").arg(script("responses.mjs"));
+        command.arg("400").arg("node").arg(script("responses.mjs"));
         command.arg(base_of(weir.address)).arg(model).arg(&place);
         assert_eq!(stories(&runs(command)), 7, "{model}");
         assert_eq!(weir.at_rest().1, 0, "{model}");
@@ -86,7 +86,7 @@ fn the_ai_sdk_finds_nothing_strange_in_responses() {
     for (model, lacks) in LACKS {
         let weir = Weir::alone();
         let mut command = Command::new("timeout");
-        command.arg("150").arg("node").arg(script("vercel.mjs")).arg(base_of(weir.address));
+        command.arg("400").arg("node").arg(script("vercel.mjs")).arg(base_of(weir.address));
         command.arg("responses").arg(model).arg(&place).args(lacks);
         assert_eq!(stories(&runs(command)), 10, "{model}");
         assert_eq!(weir.at_rest().1, 0, "{model}");

@@ -69,7 +69,7 @@ pub fn python_with(package: &str) -> PathBuf {
 /// Runs a script to its end; what it printed.
 fn runs(name: &str, arguments: &[String]) -> String {
     let out =
-        Command::new("timeout").arg("150").arg(python()).arg(script(name)).args(arguments).output().unwrap();
+        Command::new("timeout").arg("400").arg(python()).arg(script(name)).args(arguments).output().unwrap();
     let (said, wrong) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(out.status.success(), "{name}: {}\n{said}\n{wrong}", out.status);
     said.into_owned()
@@ -196,7 +196,7 @@ fn a_real_server_is_metered_as_it_counts_and_may_die() {
 
     // It dies while it is being asked from all sides; nobody who has no word of it yet notices.
     let mut traffic = Command::new("timeout")
-        .arg("150")
+        .arg("400")
         .arg(python())
         .arg(script("traffic.py"))
         .arg(base(weir.address))

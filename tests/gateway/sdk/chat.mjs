@@ -10,7 +10,7 @@ const { default: OpenAI } = load("openai");
 const { zodResponseFormat } = load("openai/helpers/zod");
 const { z } = load("zod");
 
-const connect = (more = {}) => new OpenAI({ apiKey: "unused", baseURL: `${base}/v1`, maxRetries: 0, timeout: 20_000, ...more });
+const connect = (more = {}) => new OpenAI({ apiKey: "unused", baseURL: `${base}/v1`, maxRetries: 0, timeout: 60_000, ...more });
 const client = connect();
 const says = (content) => [{ role: "user", content }];
 const ask = { model, messages: says("Say something about rivers."), max_tokens: 60 };

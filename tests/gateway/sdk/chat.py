@@ -10,7 +10,7 @@ from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
 BASE, MODEL, LACKS = sys.argv[1], sys.argv[2], set(sys.argv[3:])
-client = OpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=20)
+client = OpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=60)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
@@ -167,7 +167,7 @@ def timeout():
 
 async def cancelled():
     """A task that is cancelled in the middle of its stream, beside others that go on."""
-    many = AsyncOpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=20)
+    many = AsyncOpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=60)
     begun = asyncio.Event()
 
     async def long():

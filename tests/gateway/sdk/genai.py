@@ -15,7 +15,7 @@ PNG = base64.b64decode(
 
 
 def connect(**more):
-    return genai.Client(api_key="unused", http_options=types.HttpOptions(base_url=BASE, timeout=20_000, **more))
+    return genai.Client(api_key="unused", http_options=types.HttpOptions(base_url=BASE, timeout=60_000, **more))
 
 
 client = connect()

@@ -9,7 +9,7 @@ from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
 BASE = sys.argv[1]
-client = OpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=20)
+client = OpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=60)
 HI = [{"role": "user", "content": "Say something about rivers."}]
 
 
@@ -133,7 +133,7 @@ def timeout():
 
 async def cancelled():
     """A task that is cancelled in the middle of its stream, beside others that go on."""
-    many = AsyncOpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=20)
+    many = AsyncOpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=60)
     begun = asyncio.Event()
 
     async def long():

@@ -15,7 +15,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 
 
 def model(**more):
-    settings = dict(model=MODEL, base_url=BASE, api_key="unused", max_retries=0, timeout=20, max_tokens=200,
+    settings = dict(model=MODEL, base_url=BASE, api_key="unused", max_retries=0, timeout=60, max_tokens=200,
                     use_responses_api="responses" in LACKS)
     return ChatOpenAI(**settings | more)
 

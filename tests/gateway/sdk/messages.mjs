@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 
 const [base, model, place] = process.argv.slice(2);
 const Anthropic = createRequire(`${place}/`)("@anthropic-ai/sdk").default;
-const connect = (more = {}) => new Anthropic({ apiKey: "unused", baseURL: base, maxRetries: 0, timeout: 20000, ...more });
+const connect = (more = {}) => new Anthropic({ apiKey: "unused", baseURL: base, maxRetries: 0, timeout: 60000, ...more });
 const client = connect();
 const says = (content) => [{ role: "user", content }];
 const ask = { model, max_tokens: 60, messages: says("Say something about rivers.") };

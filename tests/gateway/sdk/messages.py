@@ -10,7 +10,7 @@ from pydantic import BaseModel
 BASE = sys.argv[1]
 OPENAI, ANTHROPIC, GEMINI = "lab-openai/gpt-lab-mini", "lab-anthropic/claude-lab", "lab-gemini/gemini-lab-flash"
 THINKERS = (ANTHROPIC, "lab-responses/gpt-lab-ponder")
-client = Anthropic(base_url=BASE, api_key="unused", max_retries=0, timeout=20)
+client = Anthropic(base_url=BASE, api_key="unused", max_retries=0, timeout=60)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
@@ -238,7 +238,7 @@ def timeout():
 
 async def cancelled():
     """A task that is cancelled in the middle of its stream, beside others that go on."""
-    many = AsyncAnthropic(base_url=BASE, api_key="unused", max_retries=0, timeout=20)
+    many = AsyncAnthropic(base_url=BASE, api_key="unused", max_retries=0, timeout=60)
     begun = asyncio.Event()
 
     async def long():

@@ -9,7 +9,7 @@ const require = createRequire(`${place}/`);
 const OpenAI = require("openai").default;
 const { zodTextFormat } = require("openai/helpers/zod");
 const { z } = require("zod");
-const connect = (more = {}) => new OpenAI({ apiKey: "unused", baseURL: `${base}/v1`, maxRetries: 0, timeout: 20000, ...more });
+const connect = (more = {}) => new OpenAI({ apiKey: "unused", baseURL: `${base}/v1`, maxRetries: 0, timeout: 60000, ...more });
 const client = connect();
 const ask = { model, max_output_tokens: 60, input: "Say something about rivers." };
 const tool = (name) => ({

@@ -12,7 +12,7 @@ BASE = sys.argv[1]
 OPENAI, ITEMS, ANTHROPIC = "lab-openai/gpt-lab-mini", "lab-responses/gpt-lab-items", "lab-anthropic/claude-lab"
 GEMINI, WORKERS, OSS = "lab-gemini/gemini-lab-flash", "lab-workers/@cf/lab/llama-native", "lab-workers/@cf/lab/gpt-oss"
 PONDER = "lab-responses/gpt-lab-ponder"
-client = OpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=20)
+client = OpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=60)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 HI = "Say something about rivers."
 
@@ -270,7 +270,7 @@ def timeout():
 
 async def cancelled():
     """A task that is cancelled in the middle of its stream, beside others that go on."""
-    many = AsyncOpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=20)
+    many = AsyncOpenAI(base_url=BASE, api_key="unused", max_retries=0, timeout=60)
     begun = asyncio.Event()
 
     async def long():
