@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use providers::openai::{OPENAI, OpenAi, Watch};
+use providers::openai::{OPENAI, OpenAi};
 use providers::{Adapter, Address, Anthropic, Gemini, Reading, Sse, WorkersAi};
 use serde_json::json;
 use std::hint::black_box;
@@ -93,7 +93,7 @@ fn replies(c: &mut Criterion) {
     );
     let mut group = c.benchmark_group("chunk");
     group.bench_function("watch", |b| {
-        let mut watch = Watch::new(&OPENAI, false);
+        let mut watch = OpenAi(&OPENAI).watch(false).expect("chat completions pass");
         let mut out = Vec::new();
         b.iter(|| {
             watch.pass(black_box(chunk.clone()), &mut out).expect("a good chunk");

@@ -20,7 +20,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use watch::Watch;
+pub(crate) use watch::Messages;
 
 use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance, glance};
 use bytes::Bytes;
@@ -88,7 +88,7 @@ impl Adapter for Anthropic {
     }
 
     fn watch(&self, _: bool) -> Option<crate::Watch> {
-        Some(crate::Watch::Anthropic(Box::default()))
+        Some(crate::Watch::anthropic())
     }
 
     fn count(&self, raw: &RawChat, door: &Door) -> Option<Call> {

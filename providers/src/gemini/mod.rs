@@ -22,7 +22,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use watch::Watch;
+pub(crate) use watch::Replies;
 
 use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
 use bytes::Bytes;
@@ -103,7 +103,7 @@ impl Adapter for Gemini {
 
     /// Usage stands in every frame, so there is none that could be left out.
     fn watch(&self, _: bool) -> Option<crate::Watch> {
-        Some(crate::Watch::Gemini(Box::default()))
+        Some(crate::Watch::gemini())
     }
 
     fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {

@@ -12,7 +12,7 @@ const LEFT_MAX: usize = 64 << 10;
 
 /// The state of one frame. Fixed memory: at most 64 KiB are kept.
 #[derive(Debug, Default)]
-pub(super) struct Shorten {
+pub(crate) struct Shorten {
     out: Vec<u8>,
     /// Bytes of strings that were left out.
     cut: usize,

@@ -3,7 +3,6 @@
 mod accent;
 mod encode;
 mod fault;
-pub(crate) mod frames;
 mod glance;
 mod messages;
 mod mould;
@@ -23,7 +22,7 @@ pub(crate) use fault::{of as fault, within as fault_within};
 pub(crate) use messages::data_url_of;
 pub(crate) use patch::apply as splice;
 pub(crate) use read::{call_id, read_frame, read_whole};
-pub use watch::Watch;
+pub(crate) use watch::Chunks;
 
 use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
 use bytes::Bytes;
@@ -66,7 +65,7 @@ impl Adapter for OpenAi {
     }
 
     fn watch(&self, drop_usage: bool) -> Option<crate::Watch> {
-        Some(crate::Watch::Chat(Box::new(Watch::new(self.0, drop_usage))))
+        Some(crate::Watch::chat(Chunks::new(self.0, drop_usage)))
     }
 
     fn finish_is_end(&self) -> bool {

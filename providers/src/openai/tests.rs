@@ -1,6 +1,7 @@
 //! Laws on streams made up at random, and on bytes that are none.
 
 use super::*;
+use crate::Watch;
 use crate::{Sse, WorkersAi, wild};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -78,7 +79,8 @@ fn parsed(accent: &'static Accent, bytes: &[u8]) -> Told {
 }
 
 fn watched(accent: &'static Accent, pieces: &[&[u8]], drop_usage: bool) -> (Told, Vec<u8>) {
-    let (mut watch, mut out, mut saw, mut fault) = (Watch::new(accent, drop_usage), vec![], false, None);
+    let (mut watch, mut out, mut saw, mut fault) =
+        (OpenAi(accent).watch(drop_usage).unwrap(), vec![], false, None);
     for piece in pieces {
         match watch.pass(Bytes::copy_from_slice(piece), &mut out) {
             Ok(content) => saw |= content,
@@ -220,7 +222,7 @@ fn survive(bytes: &[u8], status: u16) {
         }
     }
     for accent in ACCENTS {
-        let mut watch = Watch::new(accent, true);
+        let mut watch = OpenAi(accent).watch(true).unwrap();
         let mut out = vec![];
         let _ = watch.pass(Bytes::copy_from_slice(bytes), &mut out);
         let _ = watch
@@ -240,7 +242,7 @@ fn a_list_is_no_answer() {
 
 #[test]
 fn whole_frames_pass_without_a_copy() {
-    let mut watch = Watch::new(&OPENAI, true);
+    let mut watch = OpenAi(&OPENAI).watch(true).unwrap();
     let chunk = Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"b\"}}]}\n\n");
     let mut out = vec![];
     assert_eq!(watch.pass(chunk.clone(), &mut out), Ok(true));
@@ -253,7 +255,7 @@ fn whole_frames_pass_without_a_copy() {
 
 #[test]
 fn a_giant_frame_passes_in_fixed_memory_and_still_tells_its_usage() {
-    let mut watch = Watch::new(&COMPATIBLE, false);
+    let mut watch = OpenAi(&COMPATIBLE).watch(false).unwrap();
     let (mut out, mut sent) = (vec![], vec![]);
     let mut pass = |watch: &mut Watch, bytes: &[u8]| {
         sent.extend_from_slice(bytes);
@@ -280,11 +282,11 @@ fn who_may_end_without_an_end_mark() {
     for (accent, whole) in
         [(&OPENAI, false), (&GROQ, false), (&OLLAMA, false), (&VLLM, false), (&COMPATIBLE, true)]
     {
-        let mut watch = Watch::new(accent, false);
+        let mut watch = OpenAi(accent).watch(false).unwrap();
         watch.pass(Bytes::from_static(stream), &mut vec![]).unwrap();
         assert_eq!(watch.end(&mut vec![]).is_ok(), whole, "{}", accent.name);
     }
-    let mut watch = Watch::new(&COMPATIBLE, false);
+    let mut watch = OpenAi(&COMPATIBLE).watch(false).unwrap();
     watch
         .pass(Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"), &mut vec![])
         .unwrap();
@@ -295,7 +297,7 @@ fn who_may_end_without_an_end_mark() {
 fn what_came_before_an_error_goes_out_and_nothing_after() {
     let good = b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
     let bad = b"data: {\"error\":{\"message\":\"The server had an error\",\"type\":\"server_error\"}}\n\n";
-    let (mut watch, mut out) = (Watch::new(&OPENAI, false), vec![]);
+    let (mut watch, mut out) = (OpenAi(&OPENAI).watch(false).unwrap(), vec![]);
     let fault = watch.pass([&good[..], bad, good].concat().into(), &mut out).unwrap_err();
     assert_eq!((fault.name(), out.concat().as_slice()), ("down", &good[..]));
     assert_eq!(watch.pass(Bytes::from_static(good), &mut out).unwrap_err(), fault);

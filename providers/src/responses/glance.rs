@@ -5,6 +5,7 @@
 
 use super::Responses;
 use crate::openai::usage;
+use crate::watch::look::once;
 use crate::{Glance, glance::by_decoding};
 use bytes::Bytes;
 use json::{Quoted, Walk};
@@ -60,11 +61,6 @@ fn plain(body: &[u8]) -> Option<Glance> {
         usage
     });
     Some(Glance { usage, useful: said.call || said.text > 0, finish: Some(finish), text_bytes: said.text })
-}
-
-/// A parser would take the last of several.
-fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
-    place.replace(value).is_none().then_some(())
 }
 
 fn usage(walk: &mut Walk<'_>) -> Option<Option<Usage>> {

@@ -26,7 +26,7 @@ mod tests;
 
 pub(crate) use read::Item;
 pub(crate) use seal::is_sealed;
-pub use watch::Watch;
+pub(crate) use watch::Items;
 
 use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
 use bytes::Bytes;
@@ -95,7 +95,7 @@ impl Adapter for Responses {
     }
 
     fn watch(&self, _: bool) -> Option<crate::Watch> {
-        Some(crate::Watch::Responses(Box::default()))
+        Some(crate::Watch::responses())
     }
 
     fn decode(&self, body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {

@@ -135,7 +135,7 @@ fn parsed(bytes: &[u8]) -> Told {
 }
 
 fn watched(pieces: &[&[u8]]) -> (Told, Vec<u8>) {
-    let (mut watch, mut out, mut saw, mut fault) = (Watch::default(), vec![], false, None);
+    let (mut watch, mut out, mut saw, mut fault) = (Responses.watch(false).unwrap(), vec![], false, None);
     for piece in pieces {
         match watch.pass(Bytes::copy_from_slice(piece), &mut out) {
             Ok(content) => saw |= content,
@@ -219,7 +219,7 @@ proptest! {
     #[test]
     fn bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200), text in any::<String>()) {
         wild::endures(&Responses, &bytes, &[text]);
-        let mut watch = Watch::default();
+        let mut watch = Responses.watch(false).unwrap();
         let _ = watch.pass(bytes.clone().into(), &mut vec![]);
         let _ = watch.pass(bytes.into(), &mut vec![]);
         let _ = watch.end(&mut vec![]);
@@ -266,7 +266,7 @@ proptest! {
 
 #[test]
 fn whole_frames_pass_without_a_copy() {
-    let mut watch = Watch::default();
+    let mut watch = Responses.watch(false).unwrap();
     let delta = json!({"type": "response.output_text.delta", "output_index": 0, "delta": "a"});
     let chunk = Bytes::from(framed(&[delta.clone(), delta], true, "\n"));
     let mut out = vec![];
@@ -292,7 +292,7 @@ fn frames_of_any_size_pass_in_fixed_memory_and_are_read_all_the_same() {
     for size in [1_000, 70_000, 10_000_000] {
         for eol in ["\n", "\r\n"] {
             let text = framed(&[created.clone(), delta.clone()], true, eol);
-            let mut watch = Watch::default();
+            let mut watch = Responses.watch(false).unwrap();
             let (mut out, mut content) = (vec![], false);
             for chunk in text.as_bytes().chunks(size) {
                 content |= watch.pass(Bytes::copy_from_slice(chunk), &mut out).unwrap();
@@ -332,7 +332,7 @@ fn a_piece_too_large_to_be_kept_is_counted() {
     assert!((400_000..410_000).contains(&told.text_bytes), "{}", told.text_bytes);
     assert!(told.content && told.done && told.fault.is_none());
     assert_eq!(out, text.as_bytes());
-    let mut watch = Watch::default();
+    let mut watch = Responses.watch(false).unwrap();
     watch.pass(Bytes::from(text), &mut vec![]).unwrap();
     assert_eq!(watch.finish(), Some(vocab::Finish::ToolCalls));
 }
@@ -342,7 +342,7 @@ fn what_came_before_a_failure_goes_out_and_nothing_after() {
     let good =
         framed(&[json!({"type": "response.output_text.delta", "output_index": 0, "delta": "a"})], true, "\n");
     let bad = framed(&[json!({"type": "error", "code": "server_error", "message": "x"})], true, "\n");
-    let (mut watch, mut out) = (Watch::default(), vec![]);
+    let (mut watch, mut out) = (Responses.watch(false).unwrap(), vec![]);
     let fault = watch.pass(format!("{good}{bad}{good}").into(), &mut out).unwrap_err();
     assert_eq!((fault.name(), out.concat()), ("down", good.clone().into_bytes()));
     assert_eq!(watch.pass(good.clone().into(), &mut out).unwrap_err(), fault);

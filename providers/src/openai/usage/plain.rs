@@ -1,6 +1,7 @@
 //! The usage of nearly every reply: chat completions' own names, plain counts, parts that fit into their totals.
 //! Anything else is refused here and read by the long way, so that both ways agree.
 
+use crate::watch::look::once;
 use json::Walk;
 use vocab::{Bucket, Usage};
 
@@ -44,10 +45,6 @@ pub(in crate::openai) fn plain(walk: &mut Walk<'_>) -> Option<Usage> {
     usage.set(Bucket::Input, input?.checked_sub(of_input.unwrap_or(0))?);
     usage.set(Bucket::Output, output?.checked_sub(of_output.unwrap_or(0))?);
     Some(usage)
-}
-
-fn once(place: &mut Option<u64>, count: u64) -> Option<()> {
-    place.replace(count).is_none().then_some(())
 }
 
 /// Puts the parts of a total into their buckets, and says what they come to.
