@@ -61,6 +61,7 @@ fn offers<'a>(cards: &'a [Card], healths: &[Health], rules: &Rules) -> Vec<Offer
             domain: &card.provider,
             card,
             caps: card.caps,
+            tokens_in: None,
             cost: Some(cost),
             dearest: Some(Pico(cost.0 * 4)),
             standing: health.standing(NOW, rules),

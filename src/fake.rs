@@ -4,7 +4,6 @@ use crate::configure::Misconfigured;
 use lab::{Flavour, Lab, Scenario};
 use providers::catalogue::Catalogue;
 use relay::config::{Api, Config, ProviderConfig, ProviderKind};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use vocab::Dialect;
@@ -68,18 +67,15 @@ impl Running {
             let Some(base_url) = self.lab.base_url(&fake.name, &origin) else { continue };
             let name = format!("{PREFIX}{}", fake.name);
             let provider = ProviderConfig {
-                kind: kind(fake.dialect, fake.flavour),
                 api: match fake.dialect {
                     Dialect::OpenaiResponses => Api::Responses,
                     _ => Api::default(),
                 },
-                base_url,
                 keys: if fake.wants_key() { vec![KEY_NAME.into()] } else { vec![] },
                 models: fake.models.iter().map(|m| m.name.clone()).collect(),
-                domain: None,
-                headers: BTreeMap::new(),
                 catalogue: Some(fake.name.clone()),
                 fake: true,
+                ..ProviderConfig::at(kind(fake.dialect, fake.flavour), base_url)
             };
             config.providers.insert(name, provider);
         }

@@ -7,6 +7,7 @@ mod fake;
 mod net;
 mod node;
 mod store;
+mod vocabularies;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use crate::discover;
 use crate::fake;
 use crate::net::{NativeClock, NativeHttp, Tasks};
 use crate::store::{Options, Store};
+use crate::vocabularies::Vocabularies;
 use front::Front;
 use providers::catalogue::Catalogue;
 use relay::Relay;
@@ -153,6 +154,7 @@ impl Node {
             registry.clone(),
             fleet,
         );
+        relay.count_with(Arc::new(Vocabularies::default()));
         let front = Arc::new(Front::new(relay.clone()));
         Ok(Self { relay, front, store, registry, setup })
     }

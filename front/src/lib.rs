@@ -10,6 +10,8 @@ pub mod openai;
 mod refusal;
 mod report;
 pub mod responses;
+#[cfg(test)]
+mod samples;
 pub mod si;
 
 pub mod wishes;

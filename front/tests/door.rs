@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use policy::{Digest, KeySetting, Settings};
 use relay::Relay;
-use relay::config::{Api, Config, ProviderConfig, ProviderKind};
+use relay::config::{Config, ProviderConfig, ProviderKind};
 use relay::fleet::Fleet;
 use relay::metrics::Registry;
 use relay::ports::{Books, BooksError, Clock, Http, Later, Mark, Posted, Reply};
@@ -123,15 +123,8 @@ impl Later for AtOnce {
 
 fn front(refuses: bool, service: Settings) -> Front {
     let provider = ProviderConfig {
-        kind: ProviderKind::Compatible,
-        api: Api::default(),
-        base_url: "http://upstream.test/v1".into(),
-        keys: vec![],
         models: vec!["m".into()],
-        domain: None,
-        headers: Default::default(),
-        catalogue: None,
-        fake: false,
+        ..ProviderConfig::at(ProviderKind::Compatible, "http://upstream.test/v1".into())
     };
     let mut config = Config { service, ..Config::default() };
     config.providers.insert("near".into(), provider);

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod h1;
 pub mod providers;
 pub mod sse;
+pub mod tasks;
 pub mod wire;
 
 /// One reader, and what must hold of it.
@@ -39,6 +40,10 @@ targets! {
     "messages-request": clients::messages,
     "responses-request": clients::responses,
     "gemini-request": clients::gemini,
+    "embeddings-request": tasks::embeddings,
+    "images-request": tasks::images,
+    "embed-request": tasks::embed,
+    "made": tasks::made,
     "http-head": wire::heads,
     "http-chunks": wire::chunks,
 }

@@ -13,5 +13,5 @@ mod quoted;
 mod tests;
 mod walk;
 
-pub use quoted::{Quoted, unescaped_len};
+pub use quoted::{Quoted, spell, unescaped_len};
 pub use walk::{Found, Walk};

@@ -85,18 +85,24 @@ impl<'a> Quoted<'a> {
 
     fn resolved(self) -> String {
         let mut text = String::with_capacity(self.len);
-        let mut rest = self.written;
-        while let Some(at) = memchr(b'\\', rest.as_bytes())
-            && let Some((before, ahead)) = rest.split_at_checked(at)
-            && let Some((stands_for, taken)) = escape(ahead.as_bytes())
-        {
-            text.push_str(before);
-            text.push(stands_for);
-            rest = ahead.get(taken..).unwrap_or_default();
-        }
-        text.push_str(rest);
+        spell(self.written, |piece| text.push_str(piece));
         text
     }
+}
+
+/// Tells what is written with escapes in pieces without them, in their order. What is no escape, or half of one, is told as
+/// it is written.
+pub fn spell(written: &str, mut piece: impl FnMut(&str)) {
+    let mut rest = written;
+    while let Some(at) = memchr(b'\\', rest.as_bytes())
+        && let Some((before, ahead)) = rest.split_at_checked(at)
+        && let Some((stands_for, taken)) = escape(ahead.as_bytes())
+    {
+        piece(before);
+        piece(stands_for.encode_utf8(&mut [0; 4]));
+        rest = ahead.get(taken..).unwrap_or_default();
+    }
+    piece(rest);
 }
 
 /// What an escape stands for, and how many bytes it takes, its backslash included. None where it is none, or is half a

@@ -1,5 +1,6 @@
 //! What a request asks of a model, in no provider's words, and why one was refused.
 
+use crate::task::Task;
 use crate::tokens::Tally;
 use serde_json::Value;
 use vocab::Effort;
@@ -77,6 +78,8 @@ pub(crate) struct Ask {
     pub sse: bool,
     /// Workers AI: by the path whose whole answers come in an envelope.
     pub enveloped: bool,
+    /// What is wanted where it is no conversation.
+    pub task: Option<Task>,
 }
 
 impl Ask {

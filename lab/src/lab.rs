@@ -115,7 +115,7 @@ impl Lab {
         let read = self.read(&asked, &route, &request.headers);
         let model = read.as_ref().map(|ask| ask.model.clone()).unwrap_or_default();
         let stream = read.as_ref().is_ok_and(|ask| ask.stream);
-        let chat = matches!(route, Route::Chat { .. });
+        let chat = route.asks();
         let mut note = Note { model, chat, stream, ..Note::default() };
         if chat {
             (note.troubles, note.marker) = self.troubles(&asked, read.as_ref().ok(), dice);
@@ -132,7 +132,9 @@ impl Lab {
             Route::Health => Some(tongue.health(provider)),
             Route::Count { .. } => Some(tongue.count(ask.input_tokens())),
             Route::ModelCard(name) => provider.model(name).map(|m| tongue.model_card(provider, m)),
-            Route::Chat { .. } | Route::Unknown => None,
+            Route::Chat { .. } | Route::Embeddings | Route::Images | Route::Embed { .. } | Route::Unknown => {
+                None
+            }
         };
         if let Some(body) = told {
             return self.page(&asked, Page::new(200, body), note, QUICK);
@@ -166,7 +168,7 @@ impl Lab {
         if body.len() > BODY_MAX {
             return Err(Refusal::of(Why::TooLarge));
         }
-        if !matches!(route, Route::Chat { .. } | Route::Count { .. }) {
+        if !(route.asks() || matches!(route, Route::Count { .. })) {
             return Ok(Ask::default());
         }
         let ask = tongue.read(&Incoming { provider, route, headers, body })?;
@@ -241,6 +243,7 @@ impl Lab {
             (true, Framing::Sse { .. }) => "text/event-stream; charset=utf-8",
             _ => "application/json",
         };
+        let kind = if tongue.bytes(&told).is_some() { "image/png" } else { kind };
         let headers = tongue.headers(provider, &told);
         self.script(asked, 200, kind, headers, played, note)
     }

@@ -23,6 +23,7 @@ mod script;
 mod seen;
 mod sheet;
 mod state;
+mod task;
 mod tokens;
 mod trouble;
 mod wire;

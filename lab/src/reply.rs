@@ -36,10 +36,13 @@ pub(crate) fn streamed_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) ->
 }
 
 pub(crate) fn whole_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) -> Played {
-    let body = wire::sprinkled(tongue.whole(told), told.troubles);
+    let body = match tongue.bytes(told) {
+        Some(bytes) => bytes,
+        None => wire::sprinkled(tongue.whole(told), told.troubles).to_string().into_bytes(),
+    };
     let Answer { figures, .. } = told.answer;
     // An error in the place of an answer reports nothing.
     let reported = told.figures().filter(|_| !told.troubles.has(Kind::ErrorFrame));
     let made = figures.output + figures.reasoning;
-    wire::whole_body(body.to_string().into_bytes(), reported, made, told.troubles, pace)
+    wire::whole_body(body, reported, made, told.troubles, pace)
 }

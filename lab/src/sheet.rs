@@ -2,7 +2,7 @@
 
 use crate::scenario::{PriceChange, Scenario};
 use serde_json::{Map, Value, json};
-use vocab::{Caps, Dialect, Effort};
+use vocab::{Caps, Dialect, Effort, Kind};
 
 /// One fake model with everything a catalogue entry needs. Prices are USD for a million tokens, as decimal text;
 /// absent is unknown.
@@ -11,6 +11,11 @@ pub struct ModelSheet {
     pub provider: String,
     pub dialect: Dialect,
     pub model: String,
+    pub kind: Kind,
+    /// Of pictures.
+    pub output_image: Option<String>,
+    pub per_tile: Option<String>,
+    pub per_step: Option<String>,
     pub input: Option<String>,
     pub output: Option<String>,
     pub cache_read: Option<String>,
@@ -38,6 +43,10 @@ pub fn sheets(scenario: &Scenario) -> Vec<ModelSheet> {
                 provider: provider.name.clone(),
                 dialect: provider.dialect,
                 model: model.name.clone(),
+                kind: model.kind,
+                output_image: model.output_image.clone(),
+                per_tile: model.per_tile.clone(),
+                per_step: model.per_step.clone(),
                 input: model.input.clone(),
                 output: model.output.clone(),
                 cache_read: model.cache_read.clone(),
@@ -74,7 +83,7 @@ const DAY: &str = "2026-11-21";
 fn entry(sheet: &ModelSheet) -> Value {
     let mut out = json!({
         "id": format!("{}/{}", sheet.provider, sheet.model),
-        "kind": "chat",
+        "kind": sheet.kind,
         "status": "active",
         "price": price(sheet),
         "context": sheet.context,
@@ -85,6 +94,11 @@ fn entry(sheet: &ModelSheet) -> Value {
         "latency": {"ttft_ms": sheet.ttft_ms, "tokens_per_s": sheet.tokens_per_s, "source": "lab", "date": DAY},
         "sources": {"lab": DAY},
     });
+    if sheet.kind != Kind::Chat {
+        for field in ["max_output", "latency", "efforts"] {
+            out.as_object_mut().and_then(|out| out.remove(field));
+        }
+    }
     if let Some((mean, confidence)) = sheet.quality {
         out["quality"] = json!({"mean": mean, "confidence": confidence, "source": "lab", "date": DAY});
     }
@@ -92,11 +106,21 @@ fn entry(sheet: &ModelSheet) -> Value {
 }
 
 fn price(sheet: &ModelSheet) -> Value {
+    let single = [("per_tile", &sheet.per_tile), ("per_step", &sheet.per_step)];
+    let single: Map<String, Value> =
+        single.into_iter().filter_map(|(name, rate)| Some((name.into(), rate.clone()?.into()))).collect();
+    if !single.is_empty() {
+        return json!({ "rates": single });
+    }
     let (Some(input), Some(output)) = (&sheet.input, &sheet.output) else { return Value::Null };
     let mut rates = Map::new();
     rates.insert("input".into(), input.clone().into());
     rates.insert("output".into(), output.clone().into());
-    for (name, rate) in [("cache_read", &sheet.cache_read), ("cache_write", &sheet.cache_write)] {
+    for (name, rate) in [
+        ("cache_read", &sheet.cache_read),
+        ("cache_write", &sheet.cache_write),
+        ("output_image", &sheet.output_image),
+    ] {
         if let Some(rate) = rate {
             rates.insert(name.into(), rate.clone().into());
         }

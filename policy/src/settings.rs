@@ -17,6 +17,9 @@ pub struct Settings {
     pub body_max: usize,
     /// How long a request's body may pause, in milliseconds.
     pub body_idle_ms: u64,
+    /// A stream that has not begun after so many milliseconds begins without a word, and says as often that it is still
+    /// coming; 0: never.
+    pub keep_alive_ms: u64,
     /// Advice is given from this saving on, in whole percent of what was paid.
     pub advice_min_pct: u32,
     pub credits: Credits,
@@ -44,6 +47,7 @@ impl Default for Settings {
             cors: Cors::default(),
             body_max: 32 << 20,
             body_idle_ms: 30_000,
+            keep_alive_ms: 10_000,
             advice_min_pct: 10,
             credits: Credits::default(),
             admin_key_sha256: None,

@@ -3,7 +3,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use std::fmt;
 use std::sync::Arc;
-use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Finish, Frame, Instant, RawChat, Usage};
+use vocab::{
+    Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Finish, Form, Frame, Instant, Kind, Made, RawChat,
+    RawTask, Task, Usage,
+};
 
 /// Where a provider is and how to be let in. Made from the configuration; lives as long as it does.
 #[derive(Clone)]
@@ -38,6 +41,18 @@ pub struct Glance {
     pub finish: Option<Finish>,
     /// Bytes of text in it, to estimate tokens from where `usage` is missing.
     pub text_bytes: usize,
+}
+
+/// What came of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Product {
+    /// None where the answer can go to the client as it came.
+    pub made: Option<Made>,
+    /// How many vectors or pictures there are.
+    pub count: usize,
+    pub usage: Option<Usage>,
+    /// There is nothing because of what it would be.
+    pub filtered: bool,
 }
 
 /// What has to be remembered from one frame of a stream to the next. Fixed size.
@@ -120,6 +135,37 @@ pub trait Adapter: Send + Sync + fmt::Debug {
 
     /// What passes by in a whole answer of the client's own dialect.
     fn glance(&self, body: &Bytes) -> Result<Glance, Fault>;
+
+    /// Whether it can be asked for this kind of work, whatever the model.
+    fn takes(&self, kind: Kind) -> bool {
+        kind == Kind::Chat
+    }
+
+    /// Whether a client that asks in this form speaks its dialect: its bytes are passed on, and the answer to it.
+    fn speaks(&self, form: Form) -> bool {
+        let _ = form;
+        false
+    }
+
+    /// A task in the client's own bytes, with nothing replaced but the model's name. Only for a form that it speaks. None
+    /// where it must be translated.
+    fn patch_task(&self, raw: &RawTask, door: &Door) -> Option<Call> {
+        let _ = (raw, door);
+        None
+    }
+
+    /// A translated call. `Unfit` names the field that this provider cannot be told.
+    fn encode_task(&self, task: &Task, door: &Door) -> Result<Call, Fault> {
+        let _ = task;
+        Err(Fault::Unfit(format!("{} is asked for chats only", door.card.provider)))
+    }
+
+    /// An answer with status 2xx. With `passing`, it is only looked at where it is as a client of that form expects it, and
+    /// taken apart where not. A 200 that holds an error is that fault.
+    fn read_task(&self, kind: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
+        let _ = (kind, passing, body);
+        Err(Fault::Unfit("asked for chats only".into()))
+    }
 
     /// What a status other than 2xx means. Body first, status second.
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault;

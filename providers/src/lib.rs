@@ -11,17 +11,20 @@ mod foreign;
 pub mod gemini;
 mod glance;
 pub mod openai;
+mod pictures;
 mod responses;
 mod sse;
+mod vectors;
 mod watch;
 #[cfg(test)]
 mod wild;
 pub mod workers_ai;
 
-pub use adapter::{Adapter, Address, BadAddress, Glance, Reading};
+pub use adapter::{Adapter, Address, BadAddress, Glance, Product, Reading};
 pub use anthropic::Anthropic;
 pub use gemini::Gemini;
 pub use openai::OpenAi;
+pub use pictures::pictures;
 pub use responses::Responses;
 pub use sse::{FRAME_MAX, Sse};
 pub use watch::Watch;

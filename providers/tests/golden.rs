@@ -6,6 +6,9 @@
 //! | `chat.json` → `call.json` | a request, and what goes to the provider for it (or the fault) |
 //! | `raw.json` → `patched.json` | a request in the client's own bytes, and the patched one (or `translated`) |
 //! | `reply.json`, `stream.sse` → `events.txt` | a whole answer and a stream, and the events they are |
+//! | `task.json` → `call.json` | the same of work that is no chat, where `case.json` names its kind |
+//! | `raw.json` → `patched.json` | its request in the client's own bytes, of the form that `case.json` names |
+//! | `made.json` or `made.bin` → `made.txt` | an answer to it, and what was made |
 //! | `fault.json` | a status, headers and body, and the fault that they mean |
 //! | `from.txt` | where the case comes from: recorded when, or written by hand from which page |
 //!
@@ -18,6 +21,10 @@
 
 #[path = "golden/laws.rs"]
 mod laws;
+#[path = "golden/schema.rs"]
+mod schema;
+#[path = "golden/tasks.rs"]
+mod tasks;
 #[path = "golden/world.rs"]
 mod world;
 
@@ -84,7 +91,7 @@ fn check(folder: &Path) -> Result<(), String> {
         world::adapter(&case.adapter).ok_or_else(|| format!("no adapter named {:?}", case.adapter))?;
     let door = adapter.door(&case.address(), case.card(), &case.model).map_err(|e| e.to_string())?;
 
-    let mut checked = 0;
+    let mut checked = tasks::check(folder, &case, &*adapter, &door)?;
     if let Some(chat) = parse::<Chat>(folder, "chat.json")? {
         let shown = match adapter.encode(&chat, &door) {
             Ok(call) => world::show_call(&call),
@@ -93,7 +100,7 @@ fn check(folder: &Path) -> Result<(), String> {
         expect(folder, "call.json", &pretty(&shown))?;
         checked += 1;
     }
-    if let Some(text) = read(folder, "raw.json") {
+    if let Some(text) = read(folder, "raw.json").filter(|_| case.form.is_none()) {
         let raw = raw_chat(text.trim_end(), &case);
         let shown = match adapter.patch(&raw, &door) {
             Some(call) => {

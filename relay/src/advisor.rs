@@ -112,10 +112,11 @@ fn pinned(
     served: usize,
     now: Instant,
 ) -> Option<Found> {
-    if fleet.all().len() < 2 {
+    let brief = ask.brief();
+    let everybody = fleet.alternatives(brief.kind);
+    if everybody.len() < 2 {
         return None;
     }
-    let brief = ask.brief();
     let key = Key {
         candidate: served,
         needs: brief.needs,
@@ -131,7 +132,7 @@ fn pinned(
     {
         return found.clone();
     }
-    let whole = Route { candidates: fleet.all(), limits: route.limits.clone(), ..*route };
+    let whole = Route { candidates: everybody, limits: route.limits.clone(), ..*route };
     let offers = offers(&whole, fleet, brief, None, relay.sessions(), now);
     let decision = router::plan(&whole.wish(brief, fleet), &offers, now, &mut Dice::seeded(ask.seed));
     let at = whole.candidates.iter().position(|c| *c == served)?;

@@ -6,7 +6,7 @@ use billing::Balance;
 use bytes::Bytes;
 use serde::Serialize;
 use std::borrow::Cow;
-use vocab::{Duration, Event, Name, Pico, Usage};
+use vocab::{Duration, Event, Made, Name, Pico, Usage};
 
 /// One upstream call, as the answer tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -114,6 +114,8 @@ pub enum Content {
     Raw(Bytes),
     /// To be written in the client's dialect. Ends with `End`; `Usage` is in it.
     Events(Vec<Event>),
+    /// The answer to a task, to be written in the client's dialect.
+    Made(Made),
 }
 
 /// A step of a streamed answer.

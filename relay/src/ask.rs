@@ -2,8 +2,9 @@
 
 use router::Limits;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt;
-use vocab::{Brief, Chat, Dialect, Instant, RawChat};
+use vocab::{Brief, Chat, Dialect, Instant, RawChat, RawTask, Task};
 
 /// A request on its way in. Everything it needs is in it; nothing is fished from elsewhere.
 pub struct Ask {
@@ -24,17 +25,31 @@ impl Ask {
         match &self.words {
             Words::Raw { raw, .. } => &raw.brief,
             Words::Chat { brief, .. } => brief,
+            Words::Task { raw, .. } => &raw.brief,
         }
     }
 }
 
-/// The conversation itself.
+/// The conversation itself, or what is asked for instead of one.
 pub enum Words {
     /// In the words of `dialect`, as they came: passed on as they are where the provider speaks the same, taken apart
     /// only where it does not.
     Raw { dialect: Dialect, raw: RawChat, parse: fn(&RawChat) -> Result<Chat, BadInput> },
     /// Already in no provider's words.
     Chat { chat: Box<Chat>, brief: Brief },
+    /// What is no conversation, in the words that its form implies. It is answered whole.
+    Task { raw: Box<RawTask>, parse: fn(&RawTask) -> Result<Task, BadInput> },
+}
+
+impl Words {
+    /// Taken apart; None where that cannot be.
+    pub fn chat(&self) -> Option<Cow<'_, Chat>> {
+        match self {
+            Self::Raw { raw, parse, .. } => parse(raw).ok().map(Cow::Owned),
+            Self::Chat { chat, .. } => Some(Cow::Borrowed(chat)),
+            Self::Task { .. } => None,
+        }
+    }
 }
 
 /// How the caller narrows its own route (`X-Weir-*` headers, SI body fields).

@@ -1,5 +1,7 @@
 //! One upstream call: from the words to the first content, or to a fault.
 
+mod task;
+
 use crate::answer::{Content, Piece};
 use crate::ask::{Ask, BadInput, Words};
 use crate::config::Bounds;
@@ -63,6 +65,13 @@ impl From<Fault> for Lost {
     }
 }
 
+impl Lost {
+    /// The words cannot be said otherwise than they are.
+    fn untold(BadInput { message, param }: BadInput) -> Self {
+        Self { fault: Fault::Rejected { message, param, code: None }, usage: None, bad_input: true }
+    }
+}
+
 /// A call ready to be made.
 pub struct Prepared {
     call: Call,
@@ -85,16 +94,10 @@ pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prep
             }
             match parsed.0.get_or_init(|| parse(raw).map(Box::new)) {
                 Ok(chat) => chat,
-                Err(bad) => {
-                    let fault = Fault::Rejected {
-                        message: bad.message.clone(),
-                        param: bad.param.clone(),
-                        code: None,
-                    };
-                    return Err(Lost { fault, usage: None, bad_input: true });
-                }
+                Err(bad) => return Err(Lost::untold(bad.clone())),
             }
         }
+        Words::Task { raw, parse } => return task::prepare(raw, *parse, candidate),
     };
     let call = adapter.encode(chat, &candidate.door)?;
     Ok(Prepared { call, passes })
@@ -153,6 +156,9 @@ async fn hear(
         return Box::pin(begin(body, candidate, passes, ask.brief().include_usage, echo_max, clock)).await;
     }
     let body = collect(body, bounds.reply_max, false).await?;
+    if let Words::Task { raw, .. } = &ask.words {
+        return task::finish(&body, raw, candidate, passes);
+    }
     finish(body, candidate, passes && !ask.brief().stream)
 }
 
@@ -246,7 +252,7 @@ fn finish(body: Bytes, candidate: &Candidate, passes: bool) -> Result<Got, Lost>
     let adapter = candidate.provider.adapter;
     let whole = if passes {
         let Glance { usage, text_bytes, useful, finish } = adapter.glance(&body)?;
-        let seen = Seen { usage, text_bytes, content: useful, finish, done: true };
+        let seen = Seen { usage, text_bytes, content: useful, finish, done: true, tokens_out: None };
         Box::new(Whole { content: Content::Raw(body), seen })
     } else {
         let mut events = Vec::new();

@@ -5,7 +5,7 @@
 use policy::Settings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vocab::{Duration, Pico};
+use vocab::{Duration, Kind, Pico};
 
 /// Which provider's dialect and defaults an entry has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,10 +74,16 @@ pub struct ProviderConfig {
     /// Names of environment variables or secrets that hold its keys; none where it wants none.
     #[serde(default)]
     pub keys: Vec<String>,
-    /// Which of its models to use; empty: every active chat model of the catalogue. A local server's models are named
+    /// Which of its models to use; empty: every active model of the catalogue. A local server's models are named
     /// here or asked for at start.
     #[serde(default)]
     pub models: Vec<String>,
+    /// Which of its models make embeddings, where the catalogue does not know them by name: a local server does not say.
+    #[serde(default)]
+    pub embeddings: Vec<String>,
+    /// The same for pictures.
+    #[serde(default)]
+    pub images: Vec<String>,
     /// What fails together. Default: the provider's own name.
     #[serde(default)]
     pub domain: Option<String>,
@@ -102,6 +108,8 @@ impl ProviderConfig {
             base_url,
             keys: vec![],
             models: vec![],
+            embeddings: vec![],
+            images: vec![],
             domain: None,
             headers,
             catalogue: None,
@@ -128,6 +136,17 @@ pub struct PolicyConfig {
     pub min_quality: Option<f64>,
     /// A second candidate may start when the first is later than its usual p95.
     pub hedge: bool,
+}
+
+/// Which embedding models are one and the same. Vectors of different models cannot be compared, so a request for vectors
+/// is only ever served by deployments of one model.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmbeddingsConfig {
+    /// What `auto` means for embeddings: a model as clients name it. Without it `auto` is refused as soon as there are two.
+    pub auto: Option<String>,
+    /// Models by a name of one's own: deployments (`provider/model`) that make the same vectors under different names.
+    pub same: BTreeMap<String, Vec<String>>,
 }
 
 /// An account's credit.
@@ -157,6 +176,8 @@ pub struct Bounds {
     pub attempts: u32,
     /// To the end of a whole answer, or to the first content of a stream.
     pub deadline_ms: u64,
+    /// To the end of a picture, which takes longer.
+    pub image_deadline_ms: u64,
     pub connect_ms: u64,
     /// From a streamed call to its first content.
     pub first_content_ms: u64,
@@ -182,6 +203,7 @@ impl Default for Bounds {
         Self {
             attempts: 4,
             deadline_ms: 60_000,
+            image_deadline_ms: 180_000,
             connect_ms: 3_000,
             first_content_ms: 20_000,
             idle_ms: 15_000,
@@ -198,6 +220,14 @@ impl Default for Bounds {
 impl Bounds {
     pub const fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)
+    }
+
+    /// Of a request for this kind of work.
+    pub const fn deadline_of(&self, kind: Kind) -> Duration {
+        match kind {
+            Kind::Image => Duration::from_millis(self.image_deadline_ms),
+            _ => self.deadline(),
+        }
     }
 
     pub const fn connect(&self) -> Duration {
@@ -224,6 +254,7 @@ pub struct Config {
     pub providers: BTreeMap<String, ProviderConfig>,
     pub policies: BTreeMap<String, PolicyConfig>,
     pub accounts: BTreeMap<String, AccountConfig>,
+    pub embeddings: EmbeddingsConfig,
     pub bounds: Bounds,
     /// Who may call, skills, CORS, credits.
     pub service: Settings,

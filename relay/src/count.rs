@@ -5,12 +5,18 @@ use crate::ask::{Ask, Words};
 use crate::attempt::{FAULT_BODY_MAX, collect};
 use crate::fleet::Candidate;
 use crate::offers::{Route, offers};
+use crate::ports::Count;
 use crate::relay::Relay;
+use crate::unreported;
 use futures::future::{Either, select};
 use vocab::{Dice, Duration, Fault, Name};
 
 /// Counting is quick or not worth waiting for: there is always the estimate.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often and how long a tokenizer is waited for: half a second, where half of that is much.
+const READY_TRIES: u32 = 20;
+const READY_PAUSE: Duration = Duration::from_millis(25);
 
 /// An answer to the question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +32,6 @@ impl Relay {
         let fleet = self.fleet();
         let now = self.clock().now();
         let brief = ask.brief();
-        let estimated = Counted { tokens: u64::from(brief.tokens_in), by: None };
         let best = {
             let route = Route::of(&fleet, ask)?;
             let offers = offers(&route, &fleet, brief, ask.wishes.session.as_deref(), self.sessions(), now);
@@ -34,7 +39,9 @@ impl Relay {
             let decision = router::plan(&wish, &offers, now, &mut Dice::seeded(ask.seed));
             decision.plan.first().map(|offer| route.candidates[*offer])
         };
-        let Some(candidate) = best.map(|at| &fleet.candidates[at]) else { return Ok(estimated) };
+        let Some(candidate) = best.map(|at| &fleet.candidates[at]) else {
+            return Ok(Counted { tokens: u64::from(brief.tokens_in), by: None });
+        };
         let work = std::pin::pin!(self.counted_by(candidate, ask, fleet.bounds.connect()));
         let told = match select(work, self.clock().sleep(PATIENCE)).await {
             Either::Left((told, _)) => told,
@@ -48,10 +55,27 @@ impl Relay {
             Err(Fault::Rejected { message, param, code }) => Err(Trouble::Rejected { message, param, code }),
             Err(fault) => {
                 tracing::info!(request = %ask.id, candidate = %candidate.id(), %fault, "tokens could not be counted");
-                Ok(estimated)
+                Ok(self.counted_here(candidate, ask).await)
             }
-            Ok(None) => Ok(estimated),
+            Ok(None) => Ok(self.counted_here(candidate, ask).await),
         }
+    }
+
+    /// By the model's own tokenizer, where the platform has it; else estimated.
+    async fn counted_here(&self, candidate: &Candidate, ask: &Ask) -> Counted {
+        let (family, size) = (candidate.family, &ask.brief().size);
+        let mut tokens = ask.brief().likely(family);
+        if let Some(chat) = ask.words.chat() {
+            // It may have to be made ready first.
+            for _ in 0..READY_TRIES {
+                if self.tokenizers().count(family, ".") != Count::Soon {
+                    break;
+                }
+                self.clock().sleep(READY_PAUSE).await;
+            }
+            tokens = unreported::of_chat(self.tokenizers(), family, &chat, size);
+        }
+        Counted { tokens: tokens.into(), by: None }
     }
 
     /// None where this candidate cannot be asked.

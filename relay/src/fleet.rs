@@ -3,15 +3,20 @@
 //! A fleet is a snapshot made from the configuration and the catalogue; a reload makes a new one and swaps it in whole.
 //! Health survives the swap: it is keyed by names, and the new fleet takes over what it finds.
 
+mod choices;
+
+use crate::answer::Trouble;
 use crate::config::{Bounds, Config, PolicyConfig, ProviderConfig, ProviderKind};
+use choices::Choices;
 use foldhash::{HashMap, HashMapExt};
 use policy::Settings;
 use providers::catalogue::Catalogue;
 use providers::{Adapter, Address};
 use router::{Health, Limits, Rules, State, Weights};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokens::Family;
 use vocab::{Caps, Card, Door, Duration, Instant, Kind, Name, Price, Rate, Rates, Status};
 
 /// A provider as configured, without its secrets.
@@ -61,15 +66,32 @@ pub struct Candidate {
     pub credential: Arc<Credential>,
     pub door: Door,
     pub card: Arc<Card>,
+    /// Whose tokenizer it has.
+    pub family: Family,
     /// What the model can do and the wire format can say.
     pub caps: Caps,
     pub pulse: Pulse,
     pub meters: Arc<crate::metrics::Meters>,
+    /// Its last answer came without usage.
+    mute: AtomicBool,
 }
 
 impl Candidate {
     pub fn with_pulse<T>(&self, f: impl FnOnce(&mut Health) -> T) -> T {
         f(&mut self.pulse.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether its last answer came without usage.
+    pub fn is_mute(&self) -> bool {
+        self.mute.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether an answer told what it used.
+    pub fn spoke(&self, usage: bool) {
+        // Nearly always it is as before, and then other cores keep what they have of this line.
+        if self.mute.load(Ordering::Relaxed) == usage {
+            self.mute.store(!usage, Ordering::Relaxed);
+        }
     }
 
     /// `provider/model` as clients name it.
@@ -92,7 +114,8 @@ pub struct Fleet {
     pub candidates: Vec<Candidate>,
     pub providers: Vec<Arc<Provider>>,
     by_name: HashMap<String, Vec<usize>>,
-    all: Vec<usize>,
+    /// The candidates of `auto`, by kind.
+    choices: Choices,
     pub policies: BTreeMap<String, Policy>,
     /// Some policy hedges.
     pub hedges: bool,
@@ -134,7 +157,8 @@ impl Fleet {
             }
             match Self::provider(name, config_of, secret, before) {
                 Ok((provider, keys)) => {
-                    let cards = cards(name, config_of, &config.bounds, catalogue, &mut warnings);
+                    let cards =
+                        cards(name, config_of, provider.adapter, &config.bounds, catalogue, &mut warnings);
                     for card in cards {
                         for (credential, key) in provider.credentials.iter().zip(&keys) {
                             let address = Address {
@@ -156,11 +180,13 @@ impl Fleet {
                             candidates.push(Candidate {
                                 provider: provider.clone(),
                                 credential: credential.clone(),
+                                family: Family::of(&door.model),
                                 door,
                                 caps: (card.caps | Caps::OF_DIALECTS) & provider.adapter.expresses(),
                                 card: card.clone(),
                                 pulse,
                                 meters: registry.meters(name, &card.model),
+                                mute: AtomicBool::new(false),
                             });
                         }
                     }
@@ -183,8 +209,9 @@ impl Fleet {
                 bare.push(at);
             }
         }
+        let choices = Choices::of(&config.embeddings, &candidates, &mut by_name).map_err(|why| vec![why])?;
         Ok(Self {
-            all: (0..candidates.len()).collect(),
+            choices,
             candidates,
             providers,
             by_name,
@@ -246,8 +273,14 @@ impl Fleet {
         self.by_name.get(model).map(|list| Named::Model(list))
     }
 
-    pub fn all(&self) -> &[usize] {
-        &self.all
+    /// What `auto` chooses from.
+    pub fn choice(&self, kind: Kind) -> Result<&[usize], Trouble> {
+        self.choices.of_kind(kind)
+    }
+
+    /// What one model may be compared with. Vectors can be replaced by no others.
+    pub fn alternatives(&self, kind: Kind) -> &[usize] {
+        if kind == Kind::Embedding { &[] } else { self.choices.of_kind(kind).unwrap_or_default() }
     }
 
     /// The model names nearest to one that nobody serves.
@@ -262,33 +295,45 @@ impl Fleet {
     }
 }
 
-/// The cards of a provider's models: those configured, or every active chat model of the catalogue.
+/// The cards of a provider's models: those configured, or every active model of the catalogue that it can be asked for.
 fn cards(
     name: &str,
     config: &ProviderConfig,
+    adapter: &dyn Adapter,
     bounds: &Bounds,
     catalogue: &Catalogue,
     warnings: &mut Vec<String>,
 ) -> Vec<Arc<Card>> {
     let shelf = config.catalogue.as_deref().unwrap_or_else(|| config.kind.name());
-    if config.models.is_empty() {
-        return catalogue
-            .models
-            .iter()
-            .map(|entry| &entry.card)
-            .filter(|c| {
-                c.provider == shelf && c.kind == Kind::Chat && c.status != Status::Retired && c.model != "*"
-            })
-            .filter(|c| c.price.is_some())
-            .cloned()
-            .collect();
-    }
+    let ProviderConfig { models, embeddings, images, .. } = config;
     let mut cards = Vec::new();
-    for model in &config.models {
-        let mut card = match catalogue.find(shelf, model) {
-            Some(entry) => Card { model: model.clone(), ..(*entry.card).clone() },
-            None => unknown(shelf, model),
-        };
+    if models.is_empty() {
+        let all = catalogue.models.iter().map(|entry| &entry.card).filter(|c| {
+            c.provider == shelf && adapter.takes(c.kind) && c.status != Status::Retired && c.model != "*"
+        });
+        cards.extend(all.filter(|c| c.price.is_some()).cloned());
+    }
+    // What is said of a model here comes before what is known of it, and a server's own list before neither.
+    let special = |model: &String| embeddings.contains(model) || images.contains(model);
+    cards.retain(|card| !special(&card.model));
+    let plain = models.iter().filter(|model| !special(model)).map(|model| (model, None));
+    let vectors = embeddings.iter().map(|model| (model, Some(Kind::Embedding)));
+    let pictures = images.iter().map(|model| (model, Some(Kind::Image)));
+    for (model, kind) in plain.chain(vectors).chain(pictures) {
+        let known = catalogue.find(shelf, model).map(|entry| &*entry.card);
+        let mut card =
+            known.map_or_else(|| unknown(shelf, model), |card| Card { model: model.clone(), ..card.clone() });
+        if let Some(kind) = kind.filter(|kind| *kind != card.kind) {
+            card = Card { kind, price: card.price, ..unknown(shelf, model) };
+        }
+        if !adapter.takes(card.kind) {
+            warnings.push(format!(
+                "{name}/{model}: a provider of kind {} is not asked for {}, so it is not used",
+                config.kind.name(),
+                card.kind.name()
+            ));
+            continue;
+        }
         if card.price.is_none() {
             match bounds.unpriced_ceiling_usd_per_mtok {
                 Some(ceiling) => {

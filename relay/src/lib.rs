@@ -25,9 +25,11 @@ mod source;
 mod speech;
 pub mod still;
 mod tab;
+mod unreported;
 
 pub use crate::relay::{CredentialInfo, ModelHealth, ModelInfo, ProviderInfo, Relay};
 pub use answer::{Advice, Answer, Attempt, Bill, Content, DecisionId, Piece, Served, Trouble};
 pub use ask::{Ask, BadInput, Wishes, Words};
 pub use count::Counted;
 pub use speech::Speech;
+pub use unreported::{Meter, PIECE_MAX};

@@ -7,7 +7,8 @@ use crate::sessions::Sessions;
 use router::{Limits, Offer, Weights, Wish};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use vocab::{Brief, Instant};
+use tokens::Family;
+use vocab::{Brief, Card, Instant, Kind, Pico, Price};
 
 /// What a request may choose from, and how it weighs.
 pub struct Route<'a> {
@@ -27,8 +28,8 @@ impl<'a> Route<'a> {
         let named = fleet.named(model).ok_or_else(unknown)?;
         let (candidates, policy_named) = match named {
             Named::Model(list) => (list, None),
-            Named::Policy("balanced") if model == "auto" => (fleet.all(), None),
-            Named::Policy(policy) => (fleet.all(), Some(policy)),
+            Named::Policy("balanced") if model == "auto" => (fleet.choice(ask.brief().kind)?, None),
+            Named::Policy(policy) => (fleet.choice(ask.brief().kind)?, Some(policy)),
         };
         let policy_name = policy_named.or(ask.wishes.policy.as_deref()).unwrap_or("balanced");
         let Some(policy) = fleet.policies.get(policy_name) else {
@@ -80,6 +81,9 @@ fn merged<'a>(policy: &'a Policy, wishes: &'a Wishes) -> Cow<'a, Limits> {
 }
 
 fn expected_out(brief: &Brief, fleet: &Fleet) -> u32 {
+    if brief.kind != Kind::Chat {
+        return 0;
+    }
     let expected = fleet.bounds.expected_output;
     brief.max_output.map_or(expected, |max| max.min(expected)).saturating_mul(brief.n.max(1))
 }
@@ -93,9 +97,10 @@ pub fn offers<'a>(
     sessions: &Sessions,
     now: Instant,
 ) -> Vec<Offer<'a>> {
-    let tokens_in = u64::from(brief.tokens_in);
     let out = u64::from(expected_out(brief, fleet));
     let warm = session.and_then(|s| sessions.last(s, now));
+    // Once for each family that is asked, not for each of hundreds of candidates.
+    let mut sizes = [None; Family::COUNT];
     route
         .candidates
         .iter()
@@ -103,21 +108,54 @@ pub fn offers<'a>(
             let candidate = &fleet.candidates[at];
             let card = candidate.card.as_ref();
             let price = card.price.as_deref();
-            let cached = warm.as_ref().map_or(0, |w| w.cached(candidate, brief.tokens_in));
+            let family = candidate.family;
+            let known = sizes.get_mut(family as usize).and_then(|known: &mut Option<_>| *known);
+            let (likely, most) = known.unwrap_or_else(|| (brief.likely(family), brief.most(family)));
+            if let Some(place) = sizes.get_mut(family as usize) {
+                *place = Some((likely, most));
+            }
+            let cached = warm.as_ref().map_or(0, |w| w.cached(candidate, likely));
             let limit = brief.max_output.or(card.max_output).unwrap_or(fleet.bounds.assumed_output);
             let limit = card.max_output.map_or(limit, |m| m.min(limit));
+            let (cost, dearest) = match price {
+                None => (None, None),
+                Some(price) if brief.kind == Kind::Chat => (
+                    billing::expected(price, likely.into(), u64::from(cached), out, now),
+                    billing::worst(price, most.into(), u64::from(limit), brief.n.max(1), now),
+                ),
+                Some(price) => of_task(price, card, brief, (likely, most), now),
+            };
             Offer {
                 provider: &candidate.provider.name,
                 domain: &candidate.provider.domain,
                 card,
                 caps: candidate.caps,
-                cost: price.and_then(|p| billing::expected(p, tokens_in, u64::from(cached), out, now)),
-                dearest: price
-                    .and_then(|p| billing::worst(p, tokens_in, u64::from(limit), brief.n.max(1), now)),
+                tokens_in: Some(likely),
+                cost,
+                dearest,
                 standing: candidate
                     .with_pulse(|health| health.standing(now, &fleet.rules))
                     .with_credential(candidate.credential.state(now)),
             }
         })
         .collect()
+}
+
+/// What a task probably comes to, and at most.
+fn of_task(
+    price: &Price,
+    card: &Card,
+    brief: &Brief,
+    (likely, most): (u32, u32),
+    now: Instant,
+) -> (Option<Pico>, Option<Pico>) {
+    if brief.kind == Kind::Image {
+        let cost = |tokens: u32, most| {
+            let made = providers::pictures(card, brief.canvas, brief.n.max(1).into(), tokens.into(), most);
+            billing::cost(price, &made, now).ok()
+        };
+        return (cost(likely, false), cost(most, true));
+    }
+    // Vectors are paid for by what they are made of.
+    (billing::expected(price, likely.into(), 0, 0, now), billing::worst(price, most.into(), 0, 1, now))
 }

@@ -7,6 +7,7 @@ use futures::Stream;
 use futures::future::BoxFuture;
 use http::HeaderMap;
 use std::pin::Pin;
+use tokens::Family;
 use vocab::{Call, Duration, Fault, Instant, Pico};
 
 /// A body as it arrives. An error ends it; a body that was cut ends with one, never as if it were whole.
@@ -111,6 +112,32 @@ pub trait Books: Send + Sync {
     /// promise: it may get lost.
     async fn progress(&self, account: &str, id: &str, lines: Vec<Line>, now: Instant) {
         let _ = (account, id, lines, now);
+    }
+}
+
+/// What a tokenizer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    Tokens(u64),
+    /// It is being made ready: ask again.
+    Soon,
+    /// There is none for this family.
+    Never,
+}
+
+/// Vocabularies that the platform has room for. None of them is needed: there is always the estimate of [`tokens`].
+pub trait Tokenizers: Send + Sync {
+    /// How many tokens a text has, at once or not at all.
+    fn count(&self, family: Family, text: &str) -> Count;
+}
+
+/// None at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTokenizers;
+
+impl Tokenizers for NoTokenizers {
+    fn count(&self, _: Family, _: &str) -> Count {
+        Count::Never
     }
 }
 

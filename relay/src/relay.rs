@@ -3,17 +3,17 @@
 use crate::advisor::Kept;
 use crate::answer::{DecisionId, Trouble};
 use crate::ask::Ask;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Named};
 use crate::metrics::Registry;
 use crate::offers::{Route, offers};
-use crate::ports::{Books, Clock, Http, Later};
+use crate::ports::{Books, Clock, Http, Later, NoTokenizers, Tokenizers};
 use crate::sessions::Sessions;
 use arc_swap::ArcSwap;
 use policy::Settings;
 use router::HedgeBudget;
 use serde::Serialize;
-use std::sync::{Arc, Mutex, PoisonError};
-use vocab::{Caps, Card, Dice, Name, Pico};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use vocab::{Caps, Card, Dice, Kind, Name, Pico};
 
 /// More requests than this under way, and nobody hedges.
 const HEDGE_OPEN_MAX: i64 = 512;
@@ -30,6 +30,7 @@ pub struct Relay {
     sessions: Sessions,
     hedges: Mutex<HedgeBudget>,
     kept: Kept,
+    tokenizers: OnceLock<Arc<dyn Tokenizers>>,
 }
 
 /// A model as `/v1/models` lists it.
@@ -97,7 +98,17 @@ impl Relay {
             sessions: Sessions::default(),
             hedges: Mutex::new(hedges),
             kept: Kept::default(),
+            tokenizers: OnceLock::new(),
         })
+    }
+
+    /// Has these count where a provider reports nothing. Once; who says nothing gets estimates.
+    pub fn count_with(&self, tokenizers: Arc<dyn Tokenizers>) {
+        drop(self.tokenizers.set(tokenizers));
+    }
+
+    pub(crate) fn tokenizers(&self) -> &Arc<dyn Tokenizers> {
+        self.tokenizers.get_or_init(|| Arc::new(NoTokenizers))
     }
 
     pub fn http(&self) -> &dyn Http {
@@ -203,6 +214,13 @@ impl Relay {
             fake: c.provider.fake,
         };
         self.fleet.load().models().map(info).collect()
+    }
+
+    /// What a model of that name is for; None where it is a policy or nothing.
+    pub fn kind_of(&self, model: &str) -> Option<Kind> {
+        let fleet = self.fleet.load();
+        let Named::Model(list) = fleet.named(model)? else { return None };
+        list.first().map(|at| fleet.candidates[*at].card.kind)
     }
 
     /// `auto` and `auto:NAME` for every policy.

@@ -13,6 +13,7 @@ use crate::relay::Relay;
 use crate::source::{Seen, Source};
 use crate::speech::{Adviser, Speech, bill};
 use crate::tab::{Flight, Tab};
+use crate::unreported::{self, Ear, Meter};
 use billing::Refusal;
 use futures::future::BoxFuture;
 use router::{Decision, Offer, PLAN_MAX, Removed};
@@ -20,7 +21,7 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use vocab::{Dice, Duration, Event, Fault, Instant, Pico};
+use vocab::{Dice, Duration, Event, Fault, Instant, Kind, Pico};
 
 /// The first pause before the same candidate is asked again; it doubles.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -112,7 +113,7 @@ impl<'a> Journey<'a> {
             fleet,
             ask,
             parsed: Parsed::default(),
-            deadline: now.after(fleet.bounds.deadline()),
+            deadline: now.after(fleet.bounds.deadline_of(brief.kind)),
             begun: now,
             tab: Tab::new(relay.clone(), fleet.clone(), id, account, brief, dice),
             queue: decision.plan.iter().copied().collect(),
@@ -333,16 +334,21 @@ impl<'a> Journey<'a> {
     fn deliver(
         mut self: Box<Self>,
         flight: Flight,
-        whole: Box<Whole>,
+        mut whole: Box<Whole>,
     ) -> impl Future<Output = Result<Answer, Trouble>> + Send {
         let now = self.relay.clock().now();
         let offer = self.offer_of(flight.candidate).unwrap_or_default();
         let advise = self.adviser(offer, now);
         let served = self.served(&flight, offer, now);
+        self.count_unreported(&mut whole, &flight);
         let usage = self.tab.bill(&whole.seen, &flight);
         self.remember(&flight, usage.tokens_in().saturating_add(usage.tokens_out()), now);
-        self.tab.served(&flight, usage, None, Some(now.since(flight.sent)), now);
-        let open = Bill::open(usage, now.since(flight.sent));
+        let took = now.since(flight.sent);
+        // What is not said word for word is there when it begins to be there.
+        let (first, rest) =
+            if self.ask.brief().kind == Kind::Chat { (None, Some(took)) } else { (Some(took), None) };
+        self.tab.served(&flight, usage, first, rest, now);
+        let open = Bill::open(usage, took);
         async move {
             let bill = bill(&mut self.tab, open, advise, "served", now).await;
             self.relay.books().durable(self.tab.mark).await?;
@@ -350,14 +356,54 @@ impl<'a> Journey<'a> {
         }
     }
 
-    async fn stream(self: Box<Self>, flight: Flight, got: Got) -> Result<Answer, Trouble> {
+    /// Counts what a whole answer does not tell.
+    fn count_unreported(&mut self, whole: &mut Whole, flight: &Flight) {
+        if whole.seen.usage.is_some() || self.ask.brief().kind != Kind::Chat {
+            return;
+        }
+        let candidate = &self.fleet.candidates[flight.candidate];
+        let count =
+            |events: &[Event]| unreported::of_answer(self.relay.tokenizers(), candidate.family, events);
+        whole.seen.tokens_out = match &whole.content {
+            Content::Events(events) => Some(count(events)),
+            Content::Raw(body) => {
+                let mut events = Vec::new();
+                candidate.provider.adapter.decode(body, &mut events).is_ok().then(|| count(&events))
+            }
+            Content::Made(_) => None,
+        };
+        self.count_input(flight);
+    }
+
+    /// Counts what was asked, for a candidate that does not tell.
+    fn count_input(&mut self, flight: &Flight) {
+        let family = self.fleet.candidates[flight.candidate].family;
+        if let Some(chat) = self.ask.words.chat() {
+            let tokens = unreported::of_chat(self.relay.tokenizers(), family, &chat, &self.ask.brief().size);
+            self.tab.counted(flight.candidate, tokens);
+        }
+    }
+
+    async fn stream(mut self: Box<Self>, flight: Flight, got: Got) -> Result<Answer, Trouble> {
         let now = self.relay.clock().now();
         let offer = self.offer_of(flight.candidate).unwrap_or_default();
         let advise = self.adviser(offer, now);
         let served = self.served(&flight, offer, now);
         let begun = match got {
-            Got::Stream(begun) => begun,
-            Got::Whole(whole) => Box::new(told(whole.content, whole.seen, now)),
+            Got::Stream(mut begun) => {
+                let candidate = &self.fleet.candidates[flight.candidate];
+                if candidate.is_mute() {
+                    let meter = Meter::new(self.relay.tokenizers().clone(), candidate.family);
+                    let ear = Box::new(Ear::new(candidate.provider.adapter, meter));
+                    begun.source.listen(ear, &begun.queue);
+                    self.count_input(&flight);
+                }
+                begun
+            }
+            Got::Whole(mut whole) => {
+                self.count_unreported(&mut whole, &flight);
+                Box::new(told(whole.content, whole.seen, now))
+            }
         };
         let candidate = &self.fleet.candidates[flight.candidate];
         candidate.meters.first_content(begun.first.since(flight.sent));
@@ -452,6 +498,8 @@ fn told(content: Content, seen: Seen, now: Instant) -> Begun {
     let queue = match content {
         Content::Raw(bytes) => VecDeque::from([Piece::Bytes(bytes)]),
         Content::Events(events) => attempt::replay(with_usage(events, &seen)),
+        // Nobody asks for it as a stream.
+        Content::Made(_) => VecDeque::new(),
     };
     Begun { body: Box::pin(futures::stream::empty()), source: Source::Told(seen), queue, first: now }
 }

@@ -1,9 +1,11 @@
 //! Upstream bytes on their way to the client: looked at, or translated.
 
 use crate::answer::Piece;
+use crate::unreported::Ear;
 use bytes::Bytes;
 use providers::{Adapter, Reading, Sse, Watch};
 use std::collections::VecDeque;
+use tokens::{Family, Text};
 use vocab::{Bucket, Event, Fault, Finish, Usage};
 
 /// What is known of an answer so far, whichever way it comes.
@@ -11,6 +13,8 @@ use vocab::{Bucket, Event, Fault, Finish, Usage};
 pub struct Seen {
     pub usage: Option<Usage>,
     pub text_bytes: usize,
+    /// Output tokens, where somebody listened because the provider tells none.
+    pub tokens_out: Option<u64>,
     pub content: bool,
     pub finish: Option<Finish>,
     /// The protocol's own end mark was there.
@@ -18,11 +22,11 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The usage to bill: as reported, else estimated from the text (four bytes a token, as for holds; no provider makes
-    /// more than the `output_max` it was allowed).
-    pub fn bill(&self, tokens_in: u32, output_max: Option<u64>) -> Usage {
+    /// The usage to bill: as reported, else counted or estimated from the text, as a model of this family would count it
+    /// that was told `before`. No provider makes more than the `output_max` it was allowed.
+    pub fn bill(&self, tokens_in: u32, output_max: Option<u64>, family: Family, before: &Text) -> Usage {
         self.usage.unwrap_or_else(|| {
-            let told = self.text_bytes.div_ceil(4) as u64;
+            let told = self.tokens_out.unwrap_or_else(|| family.answer(self.text_bytes as u64, before));
             Usage { estimated: true, ..Usage::default() }
                 .with(Bucket::Input, u64::from(tokens_in))
                 .with(Bucket::Output, output_max.map_or(told, |max| told.min(max)))
@@ -41,6 +45,7 @@ pub enum Source {
     Pass {
         watch: Box<Watch>,
         out: Vec<Bytes>,
+        ear: Option<Box<Ear>>,
     },
     Translate(Box<Translate>),
     /// All of it is there already: a whole answer told as a stream.
@@ -53,11 +58,12 @@ pub struct Translate {
     reading: Reading,
     events: Vec<Event>,
     seen: Seen,
+    ear: Option<Box<Ear>>,
 }
 
 impl Source {
     pub fn pass(watch: Watch) -> Self {
-        Self::Pass { watch: Box::new(watch), out: Vec::new() }
+        Self::Pass { watch: Box::new(watch), out: Vec::new(), ear: None }
     }
 
     pub fn translate(adapter: &'static dyn Adapter) -> Self {
@@ -67,13 +73,27 @@ impl Source {
             reading: Reading::default(),
             events: Vec::new(),
             seen: Seen::default(),
+            ear: None,
         }))
+    }
+
+    /// Has somebody listen, to whom what is in the queue is new as well.
+    pub fn listen(&mut self, mut new: Box<Ear>, queue: &VecDeque<Piece>) {
+        queue.iter().for_each(|piece| new.catch_up(piece));
+        match self {
+            Self::Pass { ear, .. } => *ear = Some(new),
+            Self::Translate(t) => t.ear = Some(new),
+            Self::Told(_) => {}
+        }
     }
 
     /// Digests what one read brought. Pieces before a fault are in `queue` all the same.
     pub fn digest(&mut self, chunk: Bytes, queue: &mut VecDeque<Piece>) -> Result<(), Fault> {
         match self {
-            Self::Pass { watch, out, .. } => {
+            Self::Pass { watch, out, ear } => {
+                if let Some(ear) = ear {
+                    ear.hear(chunk.clone());
+                }
                 let result = watch.pass(chunk, out);
                 queue.extend(out.drain(..).map(Piece::Bytes));
                 result.map(|_| ())
@@ -86,7 +106,7 @@ impl Source {
     /// The body is over. A stream without its end mark was cut.
     pub fn end(&mut self, queue: &mut VecDeque<Piece>) -> Result<(), Fault> {
         match self {
-            Self::Pass { watch, out } => {
+            Self::Pass { watch, out, .. } => {
                 let result = watch.end(out);
                 queue.extend(out.drain(..).map(Piece::Bytes));
                 // Not every server ends with the mark that the client waits for.
@@ -102,14 +122,17 @@ impl Source {
 
     pub fn seen(&self) -> Seen {
         match self {
-            Self::Pass { watch, .. } => Seen {
+            Self::Pass { watch, ear, .. } => Seen {
                 usage: watch.usage(),
                 text_bytes: watch.text_bytes(),
+                tokens_out: ear.as_ref().map(|ear| ear.tokens()),
                 content: watch.content(),
                 finish: watch.finish(),
                 done: watch.done(),
             },
-            Self::Translate(t) => t.seen.clone(),
+            Self::Translate(t) => {
+                Seen { tokens_out: t.ear.as_ref().map(|ear| ear.tokens()), ..t.seen.clone() }
+            }
             Self::Told(seen) => seen.clone(),
         }
     }
@@ -142,6 +165,9 @@ impl Source {
 
 impl Translate {
     fn digest(&mut self, chunk: Bytes, queue: &mut VecDeque<Piece>) -> Result<(), Fault> {
+        if let Some(ear) = &mut self.ear {
+            ear.hear(chunk.clone());
+        }
         self.sse.feed(chunk);
         while let Some(frame) = self.sse.take()? {
             let result = self.adapter.decode_frame(&mut self.reading, &frame, &mut self.events);

@@ -15,7 +15,8 @@ use futures::future::BoxFuture;
 use router::{Outcome, Pass, Verdict};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use vocab::{Brief, Bucket, Dice, Duration, Fault, Instant, Pico, Usage};
+use tokens::Size;
+use vocab::{Brief, Bucket, Canvas, Dice, Duration, Fault, Instant, Kind, Pico, Usage};
 
 /// The outcome on the line of a request that was never heard of again.
 const ORPHAN: &str = "orphan";
@@ -37,9 +38,14 @@ pub struct Tab {
     pub id: String,
     pub account: String,
     pub tokens_in: u32,
+    size: Arc<Size>,
+    /// Input tokens that were counted for a candidate that tells none.
+    counted: Option<(usize, u32)>,
     /// The most output tokens that the request allows for one choice.
     output_max: Option<u32>,
     choices: u32,
+    /// Of pictures, where it is they that are made.
+    canvas: Option<Canvas>,
     pub held: Pico,
     /// When the hold's lease is to be renewed.
     pub renew_at: Instant,
@@ -70,8 +76,11 @@ impl Tab {
             id,
             account,
             tokens_in: brief.tokens_in,
+            size: brief.size.clone(),
+            counted: None,
             output_max: brief.max_output,
             choices: brief.n.max(1),
+            canvas: (brief.kind == Kind::Image).then_some(brief.canvas),
             held: Pico::ZERO,
             renew_at: Instant::ZERO,
             mark: Mark::default(),
@@ -171,7 +180,7 @@ impl Tab {
         let row = faults::row(fault);
         let usage = match usage {
             Some(usage) => Usage { partial: true, ..usage },
-            None if row.billed => self.guess(),
+            None if row.billed => self.guess(flight),
             None => Usage::default(),
         };
         if let Blame::CredentialRests(span) = row.blame {
@@ -183,7 +192,7 @@ impl Tab {
 
     /// A call that nobody wants any more: its client left, or another was faster.
     pub fn abandoned(&mut self, flight: &Flight, why: &'static str, usage: Option<Usage>, now: Instant) {
-        let usage = usage.unwrap_or_else(|| self.guess());
+        let usage = usage.unwrap_or_else(|| self.guess(flight));
         let outcome = Outcome { verdict: Verdict::Neutral, ttft: None, generation: None };
         self.lands(flight, &outcome, usage, why, "", now);
     }
@@ -258,15 +267,40 @@ impl Tab {
 
     /// What an answer used: as reported, else as estimated from its text, within what it was allowed.
     pub fn bill(&self, seen: &Seen, flight: &Flight) -> Usage {
-        let model = self.fleet.candidates[flight.candidate].card.max_output;
-        let most = self.output_max.into_iter().chain(model).min();
-        seen.bill(self.tokens_in, most.map(|most| u64::from(most) * u64::from(self.choices)))
+        if let (Some(_), None) = (self.canvas, seen.usage) {
+            return self.guess(flight);
+        }
+        let candidate = &self.fleet.candidates[flight.candidate];
+        candidate.spoke(seen.usage.is_some() || !seen.done);
+        let most = self.output_max.into_iter().chain(candidate.card.max_output).min();
+        let most = most.map(|most| u64::from(most) * u64::from(self.choices));
+        seen.bill(self.input(flight), most, candidate.family, &self.size.text)
+    }
+
+    /// Input tokens were counted for a candidate that tells none.
+    pub const fn counted(&mut self, candidate: usize, tokens: u32) {
+        self.counted = Some((candidate, tokens));
+    }
+
+    /// Input tokens as this candidate counts them: counted, else estimated.
+    fn input(&self, flight: &Flight) -> u32 {
+        match self.counted {
+            Some((candidate, tokens)) if candidate == flight.candidate => tokens,
+            _ if *self.size == Size::default() => self.tokens_in,
+            _ => self.fleet.candidates[flight.candidate].family.likely(&self.size),
+        }
     }
 
     /// What a call may have used of which nothing is known but that it was sent.
-    pub fn guess(&self) -> Usage {
+    pub fn guess(&self, flight: &Flight) -> Usage {
+        if let Some(canvas) = self.canvas {
+            let card = &self.fleet.candidates[flight.candidate].card;
+            let made =
+                providers::pictures(card, canvas, self.choices.into(), self.input(flight).into(), false);
+            return Usage { estimated: true, partial: true, ..made };
+        }
         Usage { estimated: true, partial: true, ..Usage::default() }
-            .with(Bucket::Input, u64::from(self.tokens_in))
+            .with(Bucket::Input, u64::from(self.input(flight)))
     }
 
     /// Charges the lines and gives the rest back. Once.

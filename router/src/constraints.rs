@@ -13,7 +13,10 @@ pub const OUTPUT_RESERVE: u32 = 256;
 pub enum Removed {
     Denied,
     NotAllowed,
-    WrongKind(Kind),
+    WrongKind {
+        is: Kind,
+        asked: Kind,
+    },
     Retired,
     /// Announced, and the day has come.
     Shutdown {
@@ -67,7 +70,7 @@ impl Removed {
         match self {
             Self::Denied => "denied",
             Self::NotAllowed => "not_allowed",
-            Self::WrongKind(_) => "kind",
+            Self::WrongKind { .. } => "kind",
             Self::Retired => "retired",
             Self::Shutdown { .. } => "shutdown",
             Self::Capability(_) => "capability",
@@ -103,8 +106,8 @@ impl Removed {
         if !limits.allow.is_empty() && !lists(&limits.allow) {
             return Some(Self::NotAllowed);
         }
-        if card.kind != Kind::Chat {
-            return Some(Self::WrongKind(card.kind));
+        if card.kind != brief.kind {
+            return Some(Self::WrongKind { is: card.kind, asked: brief.kind });
         }
         if card.status == Status::Retired {
             return Some(Self::Retired);
@@ -122,13 +125,18 @@ impl Removed {
                 return Some(Self::Effort { asked });
             }
         }
+        // A context is that of each text by itself, which only its server can count; pictures have none of their own.
+        if brief.kind != Kind::Chat {
+            return by_limit(wish, offer, parts);
+        }
         let wants = brief.max_output;
         if let (Some(wants), Some(has)) = (wants, card.max_output)
             && wants > has
         {
             return Some(Self::Output { wants, has });
         }
-        let needs = brief.tokens_in.saturating_add(wants.unwrap_or(parts.tokens_out.max(OUTPUT_RESERVE)));
+        let tokens_in = offer.tokens_in.unwrap_or(brief.tokens_in);
+        let needs = tokens_in.saturating_add(wants.unwrap_or(parts.tokens_out.max(OUTPUT_RESERVE)));
         if let Some(has) = card.context.filter(|has| needs > *has) {
             return Some(Self::Context { needs, has });
         }
@@ -168,15 +176,8 @@ impl fmt::Display for Removed {
         match self {
             Self::Denied => f.write_str("the provider is on the deny list"),
             Self::NotAllowed => f.write_str("the provider is not on the allow list"),
-            Self::WrongKind(kind) => {
-                let kind = match kind {
-                    Kind::Chat => "chat",
-                    Kind::Embedding => "embedding",
-                    Kind::Image => "image",
-                    Kind::Tts => "text-to-speech",
-                    Kind::Stt => "speech-to-text",
-                };
-                write!(f, "it is a model for {kind}, and this is a chat request")
+            Self::WrongKind { is, asked } => {
+                write!(f, "it is a model for {}, and this asks for {}", is.name(), asked.name())
             }
             Self::Retired => f.write_str("the provider has retired the model"),
             Self::Shutdown { since } => {
@@ -273,7 +274,7 @@ mod tests {
             (|_, l, _| l.deny = vec!["b".into(), "a".into()], "the provider is on the deny list"),
             (|_, l, _| l.allow = vec!["b".into()], "the provider is not on the allow list"),
             (|_, l, _| l.allow = vec!["b".into(), "a".into()], "fine"),
-            (|_, _, c| c.kind = Kind::Tts, "it is a model for text-to-speech, and this is a chat request"),
+            (|_, _, c| c.kind = Kind::Tts, "it is a model for text-to-speech, and this asks for chat"),
             (|_, _, c| c.status = Status::Retired, "the provider has retired the model"),
             (|_, _, c| c.status = Status::Deprecated, "fine"),
             (

@@ -50,6 +50,7 @@ struct Candidate<'a> {
     provider: &'a str,
     model: &'a str,
     domain: &'a str,
+    tokens_in: u32,
     /// Place in the plan, from 0.
     place: Option<usize>,
     utility: Option<f64>,
@@ -85,6 +86,7 @@ pub fn explain<'a>(decision: &Decision, offers: &[Offer<'a>], wish: &Wish<'a>) -
             provider: offer.provider,
             model: &offer.card.model,
             domain: offer.domain,
+            tokens_in: offer.tokens_in.unwrap_or(wish.brief.tokens_in),
             place: decision.plan.iter().position(|i| *i == row.offer),
             utility: Some(row.utility).filter(|u| u.is_finite()),
             quality: row.quality,

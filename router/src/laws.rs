@@ -26,6 +26,7 @@ impl Owned {
             domain,
             card,
             caps: card.caps,
+            tokens_in: None,
             cost: *cost,
             dearest,
             standing: *standing,

@@ -14,6 +14,8 @@ pub struct Offer<'a> {
     pub card: &'a Card,
     /// What the model can do and the dialect can say.
     pub caps: Caps,
+    /// Input tokens of this request as this model counts; None where nobody knows better than the brief.
+    pub tokens_in: Option<u32>,
     /// Expected cost of this request; None where the price is unknown, which is never free.
     pub cost: Option<Pico>,
     /// The most this request can cost under its own limits.

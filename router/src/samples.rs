@@ -45,6 +45,7 @@ pub fn offer(card: &Card) -> Offer<'_> {
         domain: &card.provider,
         card,
         caps: card.caps,
+        tokens_in: None,
         cost: Some(Pico(1_000_000_000)),
         dearest: Some(Pico(5_000_000_000)),
         standing: Standing::default(),

@@ -5,12 +5,13 @@ use crate::shell::Kind;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("openai", include_str!("cases/openai.toml")),
     ("anthropic", include_str!("cases/anthropic.toml")),
     ("gemini", include_str!("cases/gemini.toml")),
     ("responses", include_str!("cases/responses.toml")),
     ("si", include_str!("cases/si.toml")),
+    ("tasks", include_str!("cases/tasks.toml")),
     ("faults", include_str!("cases/faults.toml")),
     ("money", include_str!("cases/money.toml")),
     ("surface", include_str!("cases/surface.toml")),
@@ -38,6 +39,9 @@ pub struct Case {
     pub providers: usize,
     #[serde(default = "openai")]
     pub dialect: String,
+    /// What its providers' one model is for: `chat`, `embedding` or `image`. Whatever it is for, its name is `chat`.
+    #[serde(default = "chat")]
+    pub kind: String,
     /// USD; empty: the account is configured nowhere.
     #[serde(default = "ten")]
     pub credit: String,
@@ -130,6 +134,10 @@ fn ten() -> String {
 
 fn openai() -> String {
     "openai".into()
+}
+
+fn chat() -> String {
+    "chat".into()
 }
 
 fn post() -> String {

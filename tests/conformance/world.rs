@@ -74,29 +74,34 @@ fn spoken(dialect: &str) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-/// Every provider: name, dialect, price, quality.
-fn providers(cases: &[Case]) -> impl Iterator<Item = (String, String, [String; 2], String)> {
+/// Every provider: name, dialect, price, quality, and what its model is for.
+fn providers(cases: &[Case]) -> impl Iterator<Item = (String, String, [String; 2], String, String)> {
     let of = |case: &Case| {
         let one = |(place, letter): (usize, &str)| {
             let price = case.prices.get(letter).cloned().unwrap_or_else(|| ["1".into(), "2".into()]);
             let quality = case.qualities.get(place).cloned().unwrap_or_else(|| QUALITIES[place].into());
-            (case.provider(letter), case.dialect.clone(), price, quality)
+            (case.provider(letter), case.dialect.clone(), price, quality, case.kind.clone())
         };
         case.letters().map(one).collect::<Vec<_>>()
     };
-    let crowd =
-        (format!("{CROWD}-a"), "openai".to_owned(), ["1".to_owned(), "1".to_owned()], "0.9".to_owned());
+    let crowd = (
+        format!("{CROWD}-a"),
+        "openai".into(),
+        ["1".to_owned(), "1".to_owned()],
+        "0.9".into(),
+        "chat".into(),
+    );
     cases.iter().flat_map(of).chain([crowd]).collect::<Vec<_>>().into_iter()
 }
 
 fn scenario(cases: &[Case]) -> String {
     let mut text = format!("name = \"conformance\"\nseed = {SEED}\n");
-    for (name, dialect, [input, output], quality) in providers(cases) {
+    for (name, dialect, [input, output], quality, kind) in providers(cases) {
         let flavour = if dialect == "openai" { "flavour = \"openai\"\n" } else { "" };
         write!(
             text,
             "[[provider]]\nname = \"{name}\"\ndialect = \"{}\"\n{flavour}keys = [\"{KEY}\"]\n\
-             [[provider.model]]\nname = \"chat\"\ninput = \"{input}\"\noutput = \"{output}\"\nquality = {quality}\n\
+             [[provider.model]]\nname = \"chat\"\nkind = \"{kind}\"\ninput = \"{input}\"\noutput = \"{output}\"\nquality = {quality}\n\
              quality_confidence = 0.9\nmax_output = 4000\nttft_ms = {{ p50 = 5, p95 = 10 }}\ntokens_per_s = 2000\n",
             spoken(&dialect).0
         )

@@ -2,16 +2,15 @@
 
 use crate::net::{Frame, Reply};
 use crate::packages::node_modules;
-use crate::process::{Lab, Setup, Weir};
+use crate::process::{Lab, Weir};
 use crate::sdk::{base_of, in_front_of, llama, offline, python_with, script};
 use crate::upstream::Upstream;
 use crate::world::{World, scenario};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 
-const PYTHON_SDK: &str = "anthropic==2.12.0";
+pub const PYTHON_SDK: &str = "anthropic==2.12.0";
 
 /// Runs a client to its end; what it printed.
 fn runs(mut command: Command) -> String {
@@ -99,14 +98,7 @@ fn a_real_server_answers_in_anthropics_words() {
 
 /// A weir before one Anthropic model at an address of the test's own.
 fn before(upstream: SocketAddr) -> Weir {
-    let setup = Setup::new();
-    let catalogue = crate::world::catalogue(&[("claude", "0.9")]).replace("claude-chat", "claude-x");
-    let file = setup.dir.write("catalogue.json", &catalogue);
-    let text = format!(
-        "catalogue = {file:?}\n[providers.claude]\nkind = \"anthropic\"\nbase_url = \"http://{upstream}/v1\"\n\
-         keys = [\"TEST_KEY\"]\nmodels = [\"claude-x\"]\ncatalogue = \"claude\"\n"
-    );
-    setup.config(&text).variable("TEST_KEY", "sk-ant-test").start()
+    crate::world::before(upstream, "claude", "claude-x", ["kind = \"anthropic\"", "/v1"])
 }
 
 const ODD: &str = " { \"model\" : \"auto\", \"max_tokens\":10, \"top_k\": 40, \"stream\":true,\n\"field_of_tomorrow\": 1.50e0, \"messages\":[{\"content\":[{\"cache_control\":{\"type\":\"ephemeral\"},\"text\":\"h\\u00ef\",\"type\":\"text\"},{\"type\":\"block_of_tomorrow\",\"x\":[]}],\"role\":\"user\"}] }";
@@ -125,12 +117,7 @@ fn ask(weir: &Weir, headers: &[(&str, &str)], body: &str) -> Reply {
 
 #[test]
 fn what_passes_to_anthropic_is_not_touched() {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let calls = heard.clone();
-    let upstream = Upstream::start(move |mut call| {
-        calls.lock().unwrap().push((call.head.to_ascii_lowercase(), call.body.to_owned()));
-        call.begins() && FRAMES.iter().all(|frame| call.chunk(frame)) && call.ends()
-    });
+    let (upstream, heard) = Upstream::saying(&FRAMES);
     let weir = before(upstream.address);
     let headers =
         [("anthropic-version", "2026-10-21"), ("Anthropic-Beta", "a-1,b-2"), ("x-other", "the client's")];
@@ -143,7 +130,7 @@ fn what_passes_to_anthropic_is_not_touched() {
     let (head, body) = heard.lock().unwrap()[0].clone();
     assert_eq!(body, ODD.replace("\"auto\"", "\"claude-x\""));
     assert!(head.starts_with("post /v1/messages http/1.1"), "{head}");
-    for line in ["anthropic-version: 2026-10-21", "anthropic-beta: a-1,b-2", "x-api-key: sk-ant-test"] {
+    for line in ["anthropic-version: 2026-10-21", "anthropic-beta: a-1,b-2", "x-api-key: sk-test"] {
         assert_eq!(head.lines().filter(|l| l.trim() == line).count(), 1, "{line}: {head}");
     }
     assert!(!head.contains("the client's"));

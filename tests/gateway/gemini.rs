@@ -2,7 +2,7 @@
 
 use crate::net::Reply;
 use crate::packages::node_modules;
-use crate::process::{Setup, Weir};
+use crate::process::Weir;
 use crate::sdk::{base_of, offline, python_with, script};
 use crate::upstream::Upstream;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-const PYTHON_SDK: &str = "google-genai==3.4.0";
+pub const PYTHON_SDK: &str = "google-genai==3.4.0";
 
 /// One of each make: its own, and two whose answers are translated.
 const MODELS: [&str; 3] =
@@ -67,14 +67,7 @@ fn the_official_javascript_sdk_finds_nothing_strange() {
 
 /// A weir before one Gemini model at an address of the test's own.
 fn before(upstream: SocketAddr) -> Weir {
-    let setup = Setup::new();
-    let catalogue = crate::world::catalogue(&[("gem", "0.9")]).replace("gem-chat", "gemini-3.8-flash");
-    let file = setup.dir.write("catalogue.json", &catalogue);
-    let text = format!(
-        "catalogue = {file:?}\n[providers.gem]\nkind = \"gemini\"\nbase_url = \"http://{upstream}/v1beta\"\n\
-         keys = [\"TEST_KEY\"]\nmodels = [\"gemini-3.8-flash\"]\ncatalogue = \"gem\"\n"
-    );
-    setup.config(&text).variable("TEST_KEY", "test-key").start()
+    crate::world::before(upstream, "gem", "gemini-3.8-flash", ["kind = \"gemini\"", "/v1beta"])
 }
 
 const ODD: &str = " {\"contents\" :[{\"parts\":[{\"text\":\"h\\u00ef\"}] }],\n\"field_of_tomorrow\": 1.50e0, \"generation_config\":{\"topK\":40}}";
@@ -90,12 +83,7 @@ fn ask(weir: &Weir, verb: &str, headers: &[(&str, &str)], body: &str) -> Reply {
 
 #[test]
 fn what_passes_is_not_touched() {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let bodies = heard.clone();
-    let upstream = Upstream::start(move |mut call| {
-        bodies.lock().unwrap().push(call.body.to_owned());
-        call.begins() && FRAMES.iter().all(|frame| call.chunk(frame)) && call.ends()
-    });
+    let (upstream, heard) = Upstream::saying(&FRAMES);
     let weir = before(upstream.address);
     let reply = ask(&weir, "streamGenerateContent?alt=sse", &[], ODD).is(200);
     assert_eq!(reply.text(), FRAMES.concat());
@@ -111,7 +99,7 @@ fn what_passes_is_not_touched() {
     assert_eq!((&items[0], &items[1]), (&frame(FRAMES[0]), &frame(FRAMES[1])));
     assert_eq!(items[2]["weir"]["usage"]["tokens_out"], 3);
     assert_eq!(items[2]["candidates"], frame(FRAMES[2])["candidates"]);
-    assert_eq!(*heard.lock().unwrap(), [ODD, ODD]);
+    assert!(heard.lock().unwrap().iter().map(|(_, body)| body).eq([ODD, ODD]));
 }
 
 #[test]

@@ -30,5 +30,8 @@ mod sdk;
 mod streams;
 mod surface;
 mod surface_web;
+mod tasks;
+mod tasks_sdk;
 mod upstream;
+mod waiting;
 mod world;

@@ -2,15 +2,14 @@
 
 use crate::net::{Frame, Reply};
 use crate::packages::node_modules;
-use crate::process::{Setup, Weir};
+use crate::process::Weir;
 use crate::sdk::{base_of, offline, python_with, script};
 use crate::upstream::Upstream;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 
-const PYTHON_SDK: &str = "openai==3.52.0";
+pub const PYTHON_SDK: &str = "openai==3.52.0";
 
 /// Runs a client to its end; what it printed.
 fn runs(mut command: Command) -> String {
@@ -68,41 +67,9 @@ fn the_javascript_sdk_finds_nothing_strange_in_responses() {
     }
 }
 
-/// What each model of one wire format cannot do.
-const LACKS: [(&str, &[&str]); 5] = [
-    ("lab-responses/gpt-lab-items", &[]),
-    ("lab-openai/gpt-lab-mini", &[]),
-    ("lab-anthropic/claude-lab", &[]),
-    ("lab-gemini/gemini-lab-flash", &["image_url", "serial"]),
-    ("lab-workers/@cf/lab/gpt-oss", &["parallel", "forced", "vision", "image_url", "schema_stream"]),
-];
-
-#[test]
-fn the_ai_sdk_finds_nothing_strange_in_responses() {
-    if offline("the_ai_sdk_finds_nothing_strange_in_responses") {
-        return;
-    }
-    let place = node_modules();
-    for (model, lacks) in LACKS {
-        let weir = Weir::alone();
-        let mut command = Command::new("timeout");
-        command.arg("400").arg("node").arg(script("vercel.mjs")).arg(base_of(weir.address));
-        command.arg("responses").arg(model).arg(&place).args(lacks);
-        assert_eq!(stories(&runs(command)), 10, "{model}");
-        assert_eq!(weir.at_rest().1, 0, "{model}");
-    }
-}
-
 /// A weir before one Responses model at an address of the test's own.
 fn before(upstream: SocketAddr) -> Weir {
-    let setup = Setup::new();
-    let catalogue = crate::world::catalogue(&[("items", "0.9")]).replace("items-chat", "gpt-x");
-    let file = setup.dir.write("catalogue.json", &catalogue);
-    let text = format!(
-        "catalogue = {file:?}\n[providers.items]\nkind = \"openai\"\napi = \"responses\"\n\
-         base_url = \"http://{upstream}/v1\"\nkeys = [\"TEST_KEY\"]\nmodels = [\"gpt-x\"]\ncatalogue = \"items\"\n"
-    );
-    setup.config(&text).variable("TEST_KEY", "sk-test").start()
+    crate::world::before(upstream, "items", "gpt-x", ["kind = \"openai\"\napi = \"responses\"", "/v1"])
 }
 
 const ODD: &str = " { \"model\" : \"auto\", \"max_output_tokens\":20, \"stream\":true,\n\"field_of_tomorrow\": 1.50e0, \"input\":[{\"content\":[{\"text\":\"h\\u00ef\",\"type\":\"input_text\"},{\"type\":\"part_of_tomorrow\",\"x\":[]}],\"role\":\"user\"}], \"tools\":[{\"type\":\"web_search\"}], \"store\":false, \"include\":[\"reasoning.encrypted_content\"] }";
@@ -121,12 +88,7 @@ fn ask(weir: &Weir, headers: &[(&str, &str)], body: &str) -> Reply {
 
 #[test]
 fn what_passes_to_a_responses_provider_is_not_touched() {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let calls = heard.clone();
-    let upstream = Upstream::start(move |mut call| {
-        calls.lock().unwrap().push((call.head.to_ascii_lowercase(), call.body.to_owned()));
-        call.begins() && FRAMES.iter().all(|frame| call.chunk(frame)) && call.ends()
-    });
+    let (upstream, heard) = Upstream::saying(&FRAMES);
     let weir = before(upstream.address);
     let reply = ask(&weir, &[("x-other", "the client's")], ODD).is(200);
     assert_eq!(reply.text(), FRAMES.concat());

@@ -3,13 +3,16 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 pub struct Upstream {
     pub address: SocketAddr,
     calls: Arc<AtomicUsize>,
 }
+
+/// What an upstream was asked, head and body.
+pub type Heard = Arc<Mutex<Vec<(String, String)>>>;
 
 /// One call: its number from 1, its first line and headers, its body, and the socket to answer on.
 pub struct Call<'a> {
@@ -33,6 +36,17 @@ impl Upstream {
             }
         });
         Self { address, calls }
+    }
+
+    /// Answers every call with the same stream, and keeps what it was asked: the headers in small letters and the body.
+    pub fn saying(frames: &'static [&'static str]) -> (Self, Heard) {
+        let heard = Heard::default();
+        let calls = heard.clone();
+        let upstream = Self::start(move |mut call| {
+            calls.lock().unwrap().push((call.head.to_ascii_lowercase(), call.body.to_owned()));
+            call.begins() && frames.iter().all(|frame| call.chunk(frame)) && call.ends()
+        });
+        (upstream, heard)
     }
 
     pub fn calls(&self) -> usize {

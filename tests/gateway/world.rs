@@ -79,6 +79,20 @@ pub fn own(upstreams: &[(&str, SocketAddr)], more: &str) -> Setup {
     setup.config(&text).variable("TEST_KEY", "sk-test")
 }
 
+/// A weir before one model at an address of the test's own. `provider` is its name, `lines` the rest of what is said of it:
+/// of what kind it is and below which path.
+pub fn before(upstream: SocketAddr, provider: &str, model: &str, lines: [&str; 2]) -> Weir {
+    let setup = Setup::new();
+    let known = catalogue(&[(provider, "0.9")]).replace(&format!("{provider}-chat"), model);
+    let file = setup.dir.write("catalogue.json", &known);
+    let [kind, path] = lines;
+    let text = format!(
+        "catalogue = {file:?}\n[providers.{provider}]\n{kind}\nbase_url = \"http://{upstream}{path}\"\n\
+         keys = [\"TEST_KEY\"]\nmodels = [{model:?}]\ncatalogue = {provider:?}\n"
+    );
+    setup.config(&text).variable("TEST_KEY", "sk-test").start()
+}
+
 impl World {
     pub fn new(count: usize) -> Self {
         Self::with(count, "", &[])

@@ -16,14 +16,27 @@ mod source;
 use std::path::{Path, PathBuf};
 
 /// Everything that is ours, in the order of the arrows: the root package is `weir`.
-pub const CRATES: [&str; 11] =
-    ["json", "vocab", "router", "providers", "policy", "billing", "relay", "front", "lab", "edge", "weir"];
+pub const CRATES: [&str; 12] = [
+    "json",
+    "tokens",
+    "vocab",
+    "router",
+    "providers",
+    "policy",
+    "billing",
+    "relay",
+    "front",
+    "lab",
+    "edge",
+    "weir",
+];
 
 /// The shells: only they know a platform.
 pub const SHELLS: [&str; 2] = ["edge", "weir"];
 
 /// What runs on the edge too, and so has to compile for wasm32.
-pub const EDGE: [&str; 8] = ["json", "vocab", "router", "providers", "policy", "billing", "relay", "front"];
+pub const EDGE: [&str; 9] =
+    ["json", "tokens", "vocab", "router", "providers", "policy", "billing", "relay", "front"];
 
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -5,7 +5,7 @@
 
 use crate::{home, none, shown, source};
 
-pub const PURE: [&str; 6] = ["json", "vocab", "router", "providers", "policy", "billing"];
+pub const PURE: [&str; 7] = ["json", "tokens", "vocab", "router", "providers", "policy", "billing"];
 
 /// A path and what to do instead. A rule holds for everything below its path too; `except` names what is allowed
 /// there all the same.

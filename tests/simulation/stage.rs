@@ -53,20 +53,18 @@ impl Pieces {
         let lab = Lab::new(scenario.clone()).unwrap();
         let mut config = Config::default();
         for provider in &scenario.providers {
+            let base_url = lab.base_url(&provider.name, "http://lab.test").unwrap();
             let entry = ProviderConfig {
-                kind: kind(provider),
                 api: if provider.dialect == Dialect::OpenaiResponses {
                     Api::Responses
                 } else {
                     Api::default()
                 },
-                base_url: lab.base_url(&provider.name, "http://lab.test").unwrap(),
                 keys: provider.keys.clone(),
                 models: provider.models.iter().map(|m| m.name.clone()).collect(),
-                domain: None,
-                headers: BTreeMap::new(),
                 catalogue: Some(provider.name.clone()),
                 fake: true,
+                ..ProviderConfig::at(kind(provider), base_url)
             };
             config.providers.insert(provider.name.clone(), entry);
         }

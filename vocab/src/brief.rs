@@ -1,9 +1,11 @@
 //! What can be told of a request without building a tree of it.
 
-use crate::{Caps, Effort};
+use crate::{Canvas, Caps, Effort, Kind};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use std::ops::Range;
+use std::sync::Arc;
+use tokens::{Family, Size};
 
 /// What the router needs to know of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,16 +13,34 @@ pub struct Brief {
     /// The model or policy as the client named it.
     pub model: String,
     pub needs: Caps,
-    /// Input tokens, estimated from the text.
+    /// Input tokens, estimated for a model of no known family: see [`Self::size`] for all others.
     pub tokens_in: u32,
+    /// What the input tokens of each family of models are estimated from.
+    pub size: Arc<Size>,
     /// The most output tokens the client allows; None is the model's own limit.
     pub max_output: Option<u32>,
-    /// Choices wanted, at least 1.
+    /// Choices wanted (vectors, pictures), at least 1.
     pub n: u32,
     pub effort: Option<Effort>,
     pub stream: bool,
     /// The client asked for the usage chunk of a stream.
     pub include_usage: bool,
+    /// What kind of model it is for.
+    pub kind: Kind,
+    /// Of pictures.
+    pub canvas: Canvas,
+}
+
+impl Brief {
+    /// About how many input tokens a model of this family makes of it.
+    pub fn likely(&self, family: Family) -> u32 {
+        if *self.size == Size::default() { self.tokens_in } else { family.likely(&self.size) }
+    }
+
+    /// How many it makes of it at most, but for one request in a hundred.
+    pub fn most(&self, family: Family) -> u32 {
+        if *self.size == Size::default() { self.tokens_in } else { family.most(&self.size) }
+    }
 }
 
 /// Byte offsets into a body.

@@ -12,6 +12,7 @@ mod fault;
 mod model;
 mod money;
 mod price;
+mod task;
 mod time;
 mod usage;
 
@@ -27,5 +28,6 @@ pub type Name = std::sync::Arc<str>;
 
 pub use money::{BadAmount, Decimal, Pico, Rate, Ratio};
 pub use price::{Change, Price, Rates, Tier};
+pub use task::{Canvas, Draw, Embed, Form, Grade, Made, Picture, RawTask, Task};
 pub use time::{Duration, Instant};
 pub use usage::{Bucket, Modifiers, Usage};

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::openai::Label;
+use crate::samples::{args, call, ended, finish, grow, named_frames, text, thought, words};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vocab::{Bucket, Chat, Event, Finish, Format, Media, Part, Role, ToolChoice, Usage};
@@ -10,47 +11,12 @@ fn label() -> Label {
     Label { id: "msg_r-1".into(), created: 0, model: "m".into() }
 }
 
-fn text(text: &str) -> Event {
-    Event::Text { choice: 0, text: text.into(), logprobs: None }
-}
-
-fn thought(text: &str) -> Event {
-    Event::Reasoning { choice: 0, text: text.into() }
-}
-
-fn call(index: u32, name: &str) -> Event {
-    Event::ToolStart { choice: 0, index, id: format!("call_{index}"), name: name.into(), signature: None }
-}
-
-fn args(index: u32, fragment: &str) -> Event {
-    Event::ToolArgs { choice: 0, index, fragment: fragment.into() }
-}
-
-fn ended(mut events: Vec<Event>, reason: Finish) -> Vec<Event> {
-    let usage = Usage::default()
-        .with(Bucket::Input, 10)
-        .with(Bucket::CacheRead, 5)
-        .with(Bucket::CacheWriteLong, 3)
-        .with(Bucket::Output, 7)
-        .with(Bucket::Reasoning, 2);
-    events.extend([Event::Finish { choice: 0, reason }, Event::Usage(usage), Event::End]);
-    events
-}
-
-/// Every frame: its name and its data.
 fn frames(events: &[Event]) -> Vec<Value> {
     let (mut writer, mut out) = (Frames::new(label(), 99), Vec::new());
     for event in events {
         writer.event(event, &mut out);
     }
-    let said = String::from_utf8(out).unwrap();
-    let frame = |frame: &str| {
-        let (name, data) = frame.split_once('\n').unwrap();
-        let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-        assert_eq!(data["type"], name.strip_prefix("event: ").unwrap());
-        data
-    };
-    said.split_terminator("\n\n").map(frame).collect()
+    named_frames(out)
 }
 
 /// As an SDK adds a stream up: deltas go to the block of their index.
@@ -103,10 +69,6 @@ fn added_up(frames: &[Value]) -> Value {
     }
     assert_eq!(frames.last().unwrap()["type"], "message_stop");
     message
-}
-
-fn grow(so_far: &mut Value, more: &Value) {
-    *so_far = Value::from(format!("{}{}", so_far.as_str().unwrap(), more.as_str().unwrap()));
 }
 
 fn message(events: &[Event]) -> Value {
@@ -222,14 +184,8 @@ fn a_cut_stream_has_no_end() {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let piece = || prop_oneof![Just(String::new()), "[a-z\"\\\\ü ]{1,6}"];
-    prop_oneof![
-        4 => piece().prop_map(|p| text(&p)),
-        2 => piece().prop_map(|p| thought(&p)),
-        1 => piece().prop_map(|signature| Event::Signature { choice: 0, signature }),
-        1 => piece().prop_map(|text| Event::Refusal { choice: 0, text }),
-        1 => Just(Event::Text { choice: 1, text: "another choice".into(), logprobs: None }),
-    ]
+    let other = Event::Text { choice: 1, text: "another choice".into(), logprobs: None };
+    prop_oneof![8 => words(), 1 => Just(other)]
 }
 
 /// Calls whose arguments come in any order among one another.
@@ -273,7 +229,7 @@ proptest! {
     #[test]
     fn a_stream_adds_up_to_the_whole(
         said in prop::collection::vec(event(), 0..12), calls in calls(), after in prop::collection::vec(event(), 0..3),
-        reason in prop::sample::select(&[Finish::Stop, Finish::Length, Finish::ToolCalls, Finish::ContentFilter][..]),
+        reason in finish(),
     ) {
         let events = ended(said.into_iter().chain(calls).chain(after).collect(), reason);
         prop_assert_eq!(added_up(&frames(&events)), message(&events));

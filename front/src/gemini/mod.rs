@@ -1,6 +1,7 @@
-//! Google's `generateContent`, `streamGenerateContent` and `countTokens`, both ways.
+//! Google's `generateContent`, `streamGenerateContent`, `countTokens` and embeddings, both ways.
 
 mod count;
+pub mod embed;
 mod error;
 mod frames;
 mod models;

@@ -1,18 +1,16 @@
 //! The paths that ask a model: chat completions, SI, the self-test.
 
-use super::body::Body;
+use super::client::{Client, Of, Whole};
 use super::fields::Response;
 use super::heads;
 use super::serve::{Call, Front};
-use super::speak::{Speaking, Speech, Tongue};
+use super::speak::Tongue;
 use crate::openai::{self, Chunks, Label};
 use crate::refusal::Refusal;
-use crate::report::credits;
 use crate::si::{self, Frames, SiAsk};
 use crate::wishes::{self, Asked};
-use billing::Credits;
 use bytes::Bytes;
-use relay::{Answer, Ask, Content, Served, Trouble, Words};
+use relay::{Ask, Trouble, Words};
 use vocab::{Brief, Caps, Chat, Dialect, Duration, Message, Role};
 
 /// What the self-test asks.
@@ -28,28 +26,9 @@ impl Front {
     ) -> Result<Duration, Refusal> {
         let asked = wishes::of_headers(&call.head.headers)?;
         let raw = openai::survey(body)?;
-        let include_usage = raw.brief.include_usage;
-        let trailer = asked.trailer;
+        let client = Chatting { include_usage: raw.brief.include_usage, trailer: asked.trailer };
         let ask = call.ask(Words::Raw { dialect: Dialect::OpenaiChat, raw, parse: openai::parse }, asked);
-        // Put aside, because every future around it is moved with all that it holds.
-        let answer = Box::pin(self.relay.serve(ask)).await.map_err(|t| troubled(call.id, &t))?;
-        let money = credits(call.settings);
-        match answer {
-            Answer::Whole { served, content, bill } => {
-                let bytes = match content {
-                    Content::Raw(bytes) => bytes,
-                    Content::Events(events) => openai::whole(&events, &label(call, &served)).into(),
-                };
-                heads::whole(&mut response.fields, &served, &bill, &money);
-                response.body = bytes.into();
-                Ok(bill.upstream)
-            }
-            Answer::Stream { served, speech } => {
-                let chunks = Box::new(Chunks::new(label(call, &served), include_usage));
-                let tongue = Tongue::Openai { chunks, trailer };
-                Ok(call.stream(Box::new(speech), tongue, served, money, response))
-            }
-        }
+        self.tell(call, ask, client, response).await
     }
 
     pub(super) async fn ask(
@@ -61,7 +40,7 @@ impl Front {
         let Asked { wishes, seed, trailer } = wishes::of_headers(&call.head.headers)?;
         let SiAsk { chat, brief, wishes } = si::read(&body, call.settings, wishes)?;
         let words = Words::Chat { chat: Box::new(chat), brief };
-        self.tell_si(call, call.ask(words, Asked { wishes, seed, trailer }), response).await
+        self.tell(call, call.ask(words, Asked { wishes, seed, trailer }), client(Si), response).await
     }
 
     /// One small real call.
@@ -87,7 +66,7 @@ impl Front {
             ..Brief::default()
         };
         let words = Words::Chat { chat: Box::new(chat), brief };
-        self.tell_si(call, call.ask(words, asked), response).await
+        self.tell(call, call.ask(words, asked), client(Si), response).await
     }
 
     /// How many tokens a request has: counted by a provider, or estimated and marked. Costs nothing, is in no book.
@@ -104,27 +83,49 @@ impl Front {
         response.body = told(counted.tokens).into();
         Ok(self.relay.clock().now().since(begun))
     }
+}
 
-    async fn tell_si(&self, call: &Call<'_>, ask: Ask, response: &mut Response) -> Result<Duration, Refusal> {
-        // Put aside, because every future around it is moved with all that it holds.
-        let answer = Box::pin(self.relay.serve(ask)).await.map_err(|t| troubled(call.id, &t))?;
-        let money = credits(call.settings);
-        match answer {
-            Answer::Whole { served, content: Content::Events(events), bill } => {
-                heads::whole(&mut response.fields, &served, &bill, &money);
-                response.body = si::whole(&events, call.id, &served, &bill, &money).into();
-                Ok(bill.upstream)
-            }
-            // Another dialect's bytes to a caller who does not speak it: the relay never does that.
-            Answer::Whole { content: Content::Raw(_), .. } => {
-                tracing::error!(request = %call.id, "a raw answer to an SI ask");
-                Err(Refusal::new(502, "untranslated_answer", "The provider's answer was not translated."))
-            }
-            Answer::Stream { served, speech } => {
-                Ok(call.stream(Box::new(speech), Tongue::Si(Frames::default()), served, money, response))
-            }
-        }
+/// A client of chat completions.
+struct Chatting {
+    include_usage: bool,
+    trailer: bool,
+}
+
+impl Client for Chatting {
+    fn whole(&self, of: Of<'_>, answer: &Whole<'_>) -> Vec<u8> {
+        openai::whole(answer.events, &label(of, &answer.served.model))
     }
+
+    fn tongue(&self, of: Of<'_>, model: &str) -> Tongue {
+        let chunks = Box::new(Chunks::new(label(of, model), self.include_usage));
+        Tongue::Openai { chunks, trailer: self.trailer }
+    }
+}
+
+fn label(of: Of<'_>, model: &str) -> Label {
+    Label { id: format!("chatcmpl-{}", of.id), created: of.started.as_secs(), model: model.to_owned() }
+}
+
+/// A client of SI.
+struct Si;
+
+impl Client for Si {
+    fn whole(&self, of: Of<'_>, answer: &Whole<'_>) -> Vec<u8> {
+        si::whole(answer.events, of.id, answer.served, answer.bill, answer.credits)
+    }
+
+    fn tongue(&self, _of: Of<'_>, _model: &str) -> Tongue {
+        Tongue::Si(Frames::default())
+    }
+
+    fn passes(&self) -> bool {
+        false
+    }
+}
+
+/// All but the chat's client are put aside, so that the way they are told is made once.
+pub(super) fn client(client: impl Client) -> Box<dyn Client> {
+    Box::new(client)
 }
 
 impl Call<'_> {
@@ -138,31 +139,12 @@ impl Call<'_> {
             seed: asked.seed.unwrap_or(self.seed),
         }
     }
-
-    /// Answers with a stream; how long providers were waited for until it began.
-    pub(super) fn stream(
-        &self,
-        speech: Speech,
-        tongue: Tongue,
-        served: Served,
-        money: Credits,
-        response: &mut Response,
-    ) -> Duration {
-        let trailers = heads::takes_trailers(&self.head.headers);
-        heads::stream(&mut response.fields, tongue.kind(), &served, &money, trailers);
-        let upstream = served.upstream;
-        let speaking = Speaking::new(speech, tongue, self.id.to_owned(), served, money, trailers);
-        response.body = Body::Stream(Box::new(speaking));
-        upstream
-    }
 }
 
-fn label(call: &Call<'_>, served: &Served) -> Label {
-    Label {
-        id: format!("chatcmpl-{}", call.id),
-        created: call.started.as_secs(),
-        model: served.model.to_string(),
-    }
+/// Another dialect's bytes to a caller who does not speak it, or what was not asked for: the relay never does that.
+pub(super) fn untold(id: &str) -> Refusal {
+    tracing::error!(request = %id, "an answer that its caller cannot be told");
+    Refusal::new(502, "untranslated_answer", "The provider's answer was not translated.")
 }
 
 pub(super) fn troubled(id: &str, trouble: &Trouble) -> Refusal {
@@ -170,6 +152,16 @@ pub(super) fn troubled(id: &str, trouble: &Trouble) -> Refusal {
         tracing::warn!(request = %id, %why, "the ledger cannot be written");
     }
     Refusal::from(trouble)
+}
+
+/// Where nobody can do what is asked, what asks for one kind of provider alone is named.
+pub(super) fn refused(id: &str, trouble: &Trouble, kind: &str, only: &[String]) -> Refusal {
+    let mut refusal = troubled(id, trouble);
+    if let (Trouble::NoCandidate(_), Some(first)) = (trouble, only.first()) {
+        refusal.message.push_str(&format!(" Only {kind} can be told: {}.", only.join(", ")));
+        refusal.param = Some(first.as_str().into());
+    }
+    refusal
 }
 
 /// The model of a self-test: `{"model": …}`, or nothing for `auto`.

@@ -1,16 +1,19 @@
 //! The body of an answer.
 
 use super::speak::Speaking;
+use super::waiting::{Next, Waiting};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// Whole, or as it comes. It never fails: a stream that was cut says so in its own protocol.
 pub enum Body {
     Whole(Option<Bytes>),
     Stream(Box<Speaking>),
+    /// A stream that has not begun.
+    Waiting(Box<Waiting>),
 }
 
 impl Body {
@@ -42,6 +45,20 @@ impl http_body::Body for Body {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Self::Stream(speaking) => speaking.poll_frame(cx).map(|frame| frame.map(Ok)),
+            Self::Waiting(waiting) => {
+                let bytes = match ready!(waiting.poll(cx)) {
+                    Next::StillComing(bytes) => bytes,
+                    Next::Refused(bytes) => {
+                        *self = Self::empty();
+                        bytes
+                    }
+                    Next::Speaks(speaking) => {
+                        *self = Self::Stream(speaking);
+                        return self.poll_frame(cx);
+                    }
+                };
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
         }
     }
 
@@ -49,13 +66,14 @@ impl http_body::Body for Body {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
             Self::Stream(speaking) => speaking.is_over(),
+            Self::Waiting(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Self::Stream(_) => SizeHint::default(),
+            Self::Stream(_) | Self::Waiting(_) => SizeHint::default(),
         }
     }
 }

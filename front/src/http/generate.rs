@@ -1,18 +1,18 @@
 //! Gemini's paths: `generateContent`, `streamGenerateContent`, `countTokens`.
 
+use super::asks;
+use super::client::{Client, Of, Whole};
 use super::fields::Response;
-use super::heads;
 use super::query::{percent_decoded, query};
 use super::serve::{Call, Front};
 use super::speak::Tongue;
 use crate::gemini::{self, Form, Frames, Label, Surveyed};
 use crate::refusal::Refusal;
-use crate::report::credits;
 use crate::wishes;
 use bytes::Bytes;
 use http::request;
-use relay::{Answer, Content, Trouble, Words};
-use vocab::{Brief, Caps, Dialect, Duration};
+use relay::{Trouble, Words};
+use vocab::{Brief, Caps, Dialect, Duration, Kind};
 
 impl Front {
     pub(super) async fn generate(
@@ -24,30 +24,19 @@ impl Front {
     ) -> Result<Duration, Refusal> {
         let asked = wishes::of_headers(&call.head.headers)?;
         let form = form(call)?;
-        let Surveyed { raw, only, thoughts } = gemini::survey(body, &model(call), stream)?;
-        let trailer = asked.trailer;
+        let Surveyed { mut raw, only, thoughts } = gemini::survey(body, &model(call), stream)?;
+        self.draws(&mut raw.brief);
+        let client = Generating { only, form, thoughts, trailer: asked.trailer };
         let words = Words::Raw { dialect: Dialect::Gemini, raw, parse: gemini::parse };
-        let ask = call.ask(words, asked);
-        // Put aside, because every future around it is moved with all that it holds.
-        let answer = Box::pin(self.relay.serve(ask)).await.map_err(|t| refused(call, &t, &only))?;
-        let money = credits(call.settings);
-        match answer {
-            Answer::Whole { served, content, bill } => {
-                let bytes = match content {
-                    Content::Raw(bytes) => bytes,
-                    Content::Events(events) => {
-                        gemini::whole(&events, label(call, &served.model), thoughts).into()
-                    }
-                };
-                heads::whole(&mut response.fields, &served, &bill, &money);
-                response.body = bytes.into();
-                Ok(bill.upstream)
-            }
-            Answer::Stream { served, speech } => {
-                let frames = Frames::new(label(call, &served.model), form, thoughts, trailer);
-                let tongue = Tongue::Gemini { frames: Box::new(frames), trailer };
-                Ok(call.stream(Box::new(speech), tongue, served, money, response))
-            }
+        self.tell(call, call.ask(words, asked), asks::client(client), response).await
+    }
+
+    /// Gemini's models that make pictures are asked for them in a chat, which only Gemini's own clients have the words for.
+    pub(super) fn draws(&self, brief: &mut Brief) {
+        if self.relay.kind_of(&brief.model) == Some(Kind::Image) {
+            brief.kind = Kind::Image;
+            // What else they can do is for them to say.
+            brief.needs = Caps::GEMINI_ONLY;
         }
     }
 
@@ -95,16 +84,30 @@ fn form(call: &Call<'_>) -> Result<Form, Refusal> {
     }
 }
 
-fn label(call: &Call<'_>, model: &str) -> Label {
-    Label { id: call.id.to_owned(), model: model.to_owned() }
+/// A client of `generateContent`.
+struct Generating {
+    /// What asks for Gemini alone.
+    only: Vec<String>,
+    form: Form,
+    thoughts: bool,
+    trailer: bool,
 }
 
-/// Where nobody can do what is asked, what asks for Gemini alone is named.
-fn refused(call: &Call<'_>, trouble: &Trouble, only: &[String]) -> Refusal {
-    let mut refusal = super::asks::troubled(call.id, trouble);
-    if let (Trouble::NoCandidate(_), Some(first)) = (trouble, only.first()) {
-        refusal.message.push_str(&format!(" Only a Gemini model can be told: {}.", only.join(", ")));
-        refusal.param = Some(first.as_str().into());
+impl Client for Generating {
+    fn whole(&self, of: Of<'_>, answer: &Whole<'_>) -> Vec<u8> {
+        gemini::whole(answer.events, label(of, &answer.served.model), self.thoughts)
     }
-    refusal
+
+    fn tongue(&self, of: Of<'_>, model: &str) -> Tongue {
+        let frames = Frames::new(label(of, model), self.form, self.thoughts, self.trailer);
+        Tongue::Gemini { frames: Box::new(frames), trailer: self.trailer }
+    }
+
+    fn refusal(&self, id: &str, trouble: &Trouble) -> Refusal {
+        asks::refused(id, trouble, "a Gemini model", &self.only)
+    }
+}
+
+fn label(of: Of<'_>, model: &str) -> Label {
+    Label { id: of.id.to_owned(), model: model.to_owned() }
 }

@@ -76,8 +76,8 @@ pub fn takes_trailers(asked: &HeaderMap) -> bool {
     listed.map(str::trim).any(|coding| coding.eq_ignore_ascii_case("trailers"))
 }
 
-/// Of a stream: what is known when it begins. The rest is in its final event, and in its trailers.
-pub fn stream(out: &mut Fields, kind: Kind, who: &Served, credits: &Credits, trailers: bool) {
+/// Of a stream of which nothing is known yet.
+pub fn unsaid(out: &mut Fields, kind: Kind, trailers: bool) {
     out.always(match kind {
         Kind::Events => EVENTS,
         Kind::Array => GROWING,
@@ -85,6 +85,11 @@ pub fn stream(out: &mut Fields, kind: Kind, who: &Served, credits: &Credits, tra
     if trailers {
         out.always(TRAILER);
     }
+}
+
+/// Of a stream: what is known when it begins. The rest is in its final event, and in its trailers.
+pub fn stream(out: &mut Fields, kind: Kind, who: &Served, credits: &Credits, trailers: bool) {
+    unsaid(out, kind, trailers);
     served(out, who);
     out.number("x-route-attempts", who.attempts);
     out.with("x-cost-max-usd", |text| who.cost_max.text().add_to(text));

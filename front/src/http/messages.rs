@@ -1,18 +1,17 @@
 //! Anthropic's paths: `messages`, and how many tokens one has.
 
-use super::asks::troubled;
+use super::asks;
+use super::client::{Client, Of, Whole};
 use super::fields::Response;
-use super::heads;
 use super::serve::{Call, Front};
 use super::speak::Tongue;
 use crate::anthropic::{self, Frames, Surveyed, Wanted};
 use crate::openai::Label;
 use crate::refusal::Refusal;
-use crate::report::credits;
 use crate::wishes;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use relay::{Answer, Content, Trouble, Words};
+use relay::{Trouble, Words};
 use vocab::{Caps, Dialect, Duration, RawChat};
 
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
@@ -27,27 +26,8 @@ impl Front {
     ) -> Result<Duration, Refusal> {
         let asked = wishes::of_headers(&call.head.headers)?;
         let Surveyed { raw, only } = anthropic::survey(body, Wanted::Answer)?;
-        let (trailer, tokens_in) = (asked.trailer, raw.brief.tokens_in);
-        let ask = call.ask(words(call, raw), asked);
-        // Put aside, because every future around it is moved with all that it holds.
-        let answer = Box::pin(self.relay.serve(ask)).await.map_err(|t| refused(call, &t, &only))?;
-        let money = credits(call.settings);
-        match answer {
-            Answer::Whole { served, content, bill } => {
-                let bytes = match content {
-                    Content::Raw(bytes) => bytes,
-                    Content::Events(events) => anthropic::whole(&events, &label(call, &served.model)).into(),
-                };
-                heads::whole(&mut response.fields, &served, &bill, &money);
-                response.body = bytes.into();
-                Ok(bill.upstream)
-            }
-            Answer::Stream { served, speech } => {
-                let frames = Box::new(Frames::new(label(call, &served.model), tokens_in));
-                let tongue = Tongue::Anthropic { frames, trailer };
-                Ok(call.stream(Box::new(speech), tongue, served, money, response))
-            }
-        }
+        let client = Messaging { only, tokens_in: raw.brief.tokens_in, trailer: asked.trailer };
+        self.tell(call, call.ask(words(call, raw), asked), asks::client(client), response).await
     }
 
     /// Costs nothing and is in no book.
@@ -83,16 +63,29 @@ pub(super) fn speaks(headers: &HeaderMap) -> bool {
     headers.contains_key(VERSION)
 }
 
-fn label(call: &Call<'_>, model: &str) -> Label {
-    Label { id: format!("msg_{}", call.id), created: call.started.as_secs(), model: model.to_owned() }
+/// A client of Messages.
+struct Messaging {
+    /// What asks for Anthropic alone.
+    only: Vec<String>,
+    tokens_in: u32,
+    trailer: bool,
 }
 
-/// Where nobody can do what is asked, what asks for Anthropic alone is named.
-fn refused(call: &Call<'_>, trouble: &Trouble, only: &[String]) -> Refusal {
-    let mut refusal = troubled(call.id, trouble);
-    if let (Trouble::NoCandidate(_), Some(first)) = (trouble, only.first()) {
-        refusal.message.push_str(&format!(" Only an Anthropic model can be told: {}.", only.join(", ")));
-        refusal.param = Some(first.as_str().into());
+impl Client for Messaging {
+    fn whole(&self, of: Of<'_>, answer: &Whole<'_>) -> Vec<u8> {
+        anthropic::whole(answer.events, &label(of, &answer.served.model))
     }
-    refusal
+
+    fn tongue(&self, of: Of<'_>, model: &str) -> Tongue {
+        let frames = Box::new(Frames::new(label(of, model), self.tokens_in));
+        Tongue::Anthropic { frames, trailer: self.trailer }
+    }
+
+    fn refusal(&self, id: &str, trouble: &Trouble) -> Refusal {
+        asks::refused(id, trouble, "an Anthropic model", &self.only)
+    }
+}
+
+fn label(of: Of<'_>, model: &str) -> Label {
+    Label { id: format!("msg_{}", of.id), created: of.started.as_secs(), model: model.to_owned() }
 }

@@ -3,6 +3,7 @@
 mod asks;
 mod body;
 mod books;
+mod client;
 mod cors;
 mod entry;
 mod explain;
@@ -19,8 +20,10 @@ mod responses;
 mod routes;
 mod serve;
 mod speak;
+mod tasks;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use body::Body;
 pub use fields::{Fields, Response};

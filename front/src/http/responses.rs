@@ -1,17 +1,16 @@
 //! OpenAI's Responses: asked, counted, and what is not there because nothing is stored.
 
-use super::asks::troubled;
+use super::asks;
+use super::client::{Client, Of, Whole};
 use super::fields::Response;
-use super::heads;
 use super::serve::{Call, Front};
 use super::speak::Tongue;
 use crate::openai::Label;
 use crate::refusal::Refusal;
-use crate::report::credits;
 use crate::responses::{self, Frames, Surveyed};
 use crate::wishes;
 use bytes::Bytes;
-use relay::{Answer, Content, Trouble, Words};
+use relay::{Trouble, Words};
 use vocab::{Caps, Dialect, Duration, RawChat};
 
 impl Front {
@@ -23,29 +22,8 @@ impl Front {
     ) -> Result<Duration, Refusal> {
         let asked = wishes::of_headers(&call.head.headers)?;
         let Surveyed { raw, only, summary } = responses::survey(body)?;
-        let (trailer, request) = (asked.trailer, raw.body.clone());
-        let ask = call.ask(words(raw), asked);
-        // Put aside, because every future around it is moved with all that it holds.
-        let answer = Box::pin(self.relay.serve(ask)).await.map_err(|t| refused(call, &t, &only))?;
-        let money = credits(call.settings);
-        match answer {
-            Answer::Whole { served, content, bill } => {
-                let bytes = match content {
-                    Content::Raw(bytes) => bytes,
-                    Content::Events(events) => {
-                        responses::whole(&events, label(call, &served.model), request, summary).into()
-                    }
-                };
-                heads::whole(&mut response.fields, &served, &bill, &money);
-                response.body = bytes.into();
-                Ok(bill.upstream)
-            }
-            Answer::Stream { served, speech } => {
-                let frames = Box::new(Frames::new(label(call, &served.model), request, summary));
-                let tongue = Tongue::Responses { frames, trailer };
-                Ok(call.stream(Box::new(speech), tongue, served, money, response))
-            }
-        }
+        let client = Responding { only, request: raw.body.clone(), summary, trailer: asked.trailer };
+        self.tell(call, call.ask(words(raw), asked), asks::client(client), response).await
     }
 
     /// Costs nothing and is in no book.
@@ -67,21 +45,36 @@ pub(super) fn words(raw: RawChat) -> Words {
     Words::Raw { dialect: Dialect::OpenaiResponses, raw, parse: responses::parse }
 }
 
-fn label(call: &Call<'_>, model: &str) -> Label {
-    Label { id: format!("resp_{}", call.id), created: call.started.as_secs(), model: model.to_owned() }
+/// A client of Responses.
+struct Responding {
+    /// What asks for a Responses provider alone.
+    only: Vec<String>,
+    /// The protocol has it repeated in the answer.
+    request: Bytes,
+    summary: bool,
+    trailer: bool,
 }
 
-/// Where nobody can do what is asked, what asks for a Responses provider alone is named.
-fn refused(call: &Call<'_>, trouble: &Trouble, only: &[String]) -> Refusal {
-    let mut refusal = troubled(call.id, trouble);
-    match (trouble, only.first()) {
-        (Trouble::NoCandidate(_), Some(first)) => {
-            let told = format!(" Only a provider of the Responses API can be told: {}.", only.join(", "));
-            refusal.message.push_str(&told);
-            refusal.param = Some(first.as_str().into());
-        }
-        (Trouble::TooLong { .. }, _) => refusal.param = Some("input".into()),
-        _ => {}
+impl Client for Responding {
+    fn whole(&self, of: Of<'_>, answer: &Whole<'_>) -> Vec<u8> {
+        let label = label(of, &answer.served.model);
+        responses::whole(answer.events, label, self.request.clone(), self.summary)
     }
-    refusal
+
+    fn tongue(&self, of: Of<'_>, model: &str) -> Tongue {
+        let frames = Box::new(Frames::new(label(of, model), self.request.clone(), self.summary));
+        Tongue::Responses { frames, trailer: self.trailer }
+    }
+
+    fn refusal(&self, id: &str, trouble: &Trouble) -> Refusal {
+        let mut refusal = asks::refused(id, trouble, "a provider of the Responses API", &self.only);
+        if let Trouble::TooLong { .. } = trouble {
+            refusal.param = Some("input".into());
+        }
+        refusal
+    }
+}
+
+fn label(of: Of<'_>, model: &str) -> Label {
+    Label { id: format!("resp_{}", of.id), created: of.started.as_secs(), model: model.to_owned() }
 }

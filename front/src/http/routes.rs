@@ -24,6 +24,14 @@ pub enum Place {
     GenerateStream,
     /// Gemini's `countTokens`.
     GenerateCount,
+    /// OpenAI's.
+    Embeddings,
+    /// OpenAI's image generations.
+    Images,
+    /// Gemini's `embedContent`.
+    Embed,
+    /// Gemini's `batchEmbedContents`.
+    EmbedBatch,
     /// The models as Gemini lists its own.
     GeminiModels,
     GeminiModel,
@@ -92,20 +100,26 @@ const fn gemini(template: &'static str, methods: &'static [Method], place: Place
 }
 
 /// All of them, the busiest first; of those that fit one path, the one with an end of its own.
-pub const ROUTES: [Route; 33] = [
+pub const ROUTES: [Route; 39] = [
     openai("/v1/chat/completions", POST, Place::Chat),
     openai("/v1/responses", POST, Place::Responses),
     anthropic("/v1/messages", Place::Messages),
     route("/api/si/ask", POST, Place::Ask, Gate::Caller),
+    openai("/v1/embeddings", POST, Place::Embeddings),
+    openai("/v1/images/generations", POST, Place::Images),
     anthropic("/v1/messages/count_tokens", Place::MessagesCount),
     gemini("/v1beta/models/{model}:generateContent", POST, Place::Generate),
     gemini("/v1beta/models/{model}:streamGenerateContent", POST, Place::GenerateStream),
     gemini("/v1beta/models/{model}:countTokens", POST, Place::GenerateCount),
+    gemini("/v1beta/models/{model}:embedContent", POST, Place::Embed),
+    gemini("/v1beta/models/{model}:batchEmbedContents", POST, Place::EmbedBatch),
     gemini("/v1beta/models", GET, Place::GeminiModels),
     gemini("/v1beta/models/{model}", GET, Place::GeminiModel),
     gemini("/v1/models/{model}:generateContent", POST, Place::Generate),
     gemini("/v1/models/{model}:streamGenerateContent", POST, Place::GenerateStream),
     gemini("/v1/models/{model}:countTokens", POST, Place::GenerateCount),
+    gemini("/v1/models/{model}:embedContent", POST, Place::Embed),
+    gemini("/v1/models/{model}:batchEmbedContents", POST, Place::EmbedBatch),
     openai("/v1/responses/input_tokens", POST, Place::ResponsesCount),
     openai("/v1/responses/{id}/cancel", POST, Place::ResponsesStored),
     openai("/v1/responses/{id}/input_items", GET, Place::ResponsesStored),
@@ -193,6 +207,10 @@ mod tests {
             ("/v1beta/models/gemini-3.8-flash:generateContent", Place::Generate, "gemini-3.8-flash"),
             ("/v1beta/models/ollama/qwen:8b:streamGenerateContent", Place::GenerateStream, "ollama/qwen:8b"),
             ("/v1beta/models/auto:cheap:countTokens", Place::GenerateCount, "auto:cheap"),
+            ("/v1beta/models/gemini-embedding-001:embedContent", Place::Embed, "gemini-embedding-001"),
+            ("/v1/models/ollama/bge:batchEmbedContents", Place::EmbedBatch, "ollama/bge"),
+            ("/v1/embeddings", Place::Embeddings, ""),
+            ("/v1/images/generations", Place::Images, ""),
             ("/v1beta/models/auto%3Acheap%3AgenerateContent", Place::Generate, "auto%3Acheap"),
             ("/v1/models/groq%2Fopenai%2Fx%3agenerateContent", Place::Generate, "groq%2Fopenai%2Fx"),
             ("/v1/models/generateContent", Place::Model, "generateContent"),

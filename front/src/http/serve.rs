@@ -13,7 +13,7 @@ use relay::Relay;
 use serde_json::json;
 use std::fmt::Display;
 use std::sync::Arc;
-use vocab::{Dice, Duration, Instant};
+use vocab::{Dice, Duration, Form, Instant};
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -194,6 +194,10 @@ impl Front {
             Place::Generate => return self.generate(call, body, false, response).await,
             Place::GenerateStream => return self.generate(call, body, true, response).await,
             Place::GenerateCount => return self.generate_count(call, body, response).await,
+            Place::Embeddings => return self.embeddings(call, body, response).await,
+            Place::Images => return self.images(call, body, response).await,
+            Place::Embed => return self.embed(call, body, Form::One, response).await,
+            Place::EmbedBatch => return self.embed(call, body, Form::Batch, response).await,
             Place::Responses => return self.responses(call, body, response).await,
             Place::ResponsesCount => return self.responses_count(call, body, response).await,
             Place::ResponsesStored => return Err(crate::responses::gone(call.rest)),

@@ -37,6 +37,48 @@ impl Tongue {
         }
     }
 
+    /// Whether the last event of a stream says what it came to.
+    const fn tells_costs(&self) -> bool {
+        match self {
+            Self::Si(_) => true,
+            Self::Openai { trailer, .. }
+            | Self::Anthropic { trailer, .. }
+            | Self::Gemini { trailer, .. }
+            | Self::Responses { trailer, .. } => *trailer,
+        }
+    }
+
+    /// What keeps a stream alive that has nothing to say yet. Comments are part of server-sent events, and `ping` is part of
+    /// Anthropic's; Google's SDKs take nothing but data and empty lines.
+    pub(super) const fn still_coming(&self) -> Bytes {
+        Bytes::from_static(match self {
+            Self::Openai { .. } | Self::Si(_) | Self::Responses { .. } => b": still coming\n\n",
+            Self::Anthropic { .. } => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+            Self::Gemini { .. } => b"\r\n",
+        })
+    }
+
+    /// The last bytes of a stream that is not whole. `weir` holds the fields of the bill, where they are to be told.
+    pub(super) fn broken(
+        &mut self,
+        trouble: &Trouble,
+        refusal: &Refusal,
+        id: &str,
+        weir: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) {
+        match self {
+            Self::Gemini { frames, .. } => frames.broken(&gemini::told(refusal, id), weir, out),
+            Self::Openai { .. } => openai::broken(out, &refusal.openai(id), weir),
+            Self::Responses { frames, .. } => responses::broken(out, frames.sequence(), refusal, id, weir),
+            Self::Anthropic { .. } => {
+                let kind = anthropic::kind_within(trouble, refusal.status);
+                anthropic::broken(out, &anthropic::told(refusal, kind, id), weir);
+            }
+            Self::Si(_) => si::broken(out, &refusal.si(id), weir),
+        }
+    }
+
     /// Whether the bytes of the client's own dialect go on as they are.
     const fn passes(&self) -> bool {
         match self {
@@ -213,27 +255,8 @@ impl Speaking {
     fn cut(&mut self, trouble: &Trouble, bill: &Bill, out: &mut Vec<u8>) {
         let refusal = Refusal::from(trouble);
         self.close(bill, Some(&refusal.code));
-        match &mut self.tongue {
-            Tongue::Gemini { frames, trailer } => {
-                let weir = trailer.then(|| fields(&self.served, bill, &self.credits));
-                frames.broken(&gemini::told(&refusal, &self.request_id), weir.as_deref(), out);
-            }
-            Tongue::Openai { trailer, .. } => {
-                let weir = trailer.then(|| fields(&self.served, bill, &self.credits));
-                openai::broken(out, &refusal.openai(&self.request_id), weir.as_deref());
-            }
-            Tongue::Responses { frames, trailer } => {
-                let weir = trailer.then(|| fields(&self.served, bill, &self.credits));
-                responses::broken(out, frames.sequence(), &refusal, &self.request_id, weir.as_deref());
-            }
-            Tongue::Anthropic { trailer, .. } => {
-                let weir = trailer.then(|| fields(&self.served, bill, &self.credits));
-                let kind = anthropic::kind_within(trouble, refusal.status);
-                let error = anthropic::told(&refusal, kind, &self.request_id);
-                anthropic::broken(out, &error, weir.as_deref());
-            }
-            Tongue::Si(_) => si::broken(out, &self.request_id, &refusal, &self.served, bill, &self.credits),
-        }
+        let weir = self.tongue.tells_costs().then(|| fields(&self.served, bill, &self.credits));
+        self.tongue.broken(trouble, &refusal, &self.request_id, weir.as_deref(), out);
     }
 
     fn log(&self, outcome: &str, bill: &Bill) {

@@ -17,7 +17,7 @@ mod wrong;
 
 pub use json::{Found, Quoted};
 pub use plain::{
-    AnyObject, Bool, Each, Maybe, OneOf, Real, Skip, Text, Whole, filled, length, listed, owned,
+    AnyObject, Bool, Each, Maybe, OneOf, Real, Skip, Spoken, Text, Whole, filled, length, listed, owned, say,
 };
 pub use read::{Array, Items, Members, Object, Read, check, read, text};
 pub use wrong::{Wrong, shortened};

@@ -4,6 +4,7 @@ use super::read::{Array, Items, Members, Object, Read};
 use super::wrong::{Wrong, shortened};
 use json::{Found, Quoted, Walk};
 use std::fmt::Display;
+use tokens::Size;
 
 pub struct Bool;
 
@@ -48,6 +49,34 @@ pub fn filled(text: Quoted<'_>) -> Result<usize, Wrong> {
         0 => Err(Wrong::field("expected a text, got an empty string")),
         length => Ok(length),
     }
+}
+
+/// A text that counts for what it is made of. Its length.
+pub struct Spoken<'s>(pub &'s mut Size);
+
+impl Read<'_> for Spoken<'_> {
+    type Out = usize;
+    const WANTED: &'static str = "a string";
+
+    fn plain(self, found: Found<'_>) -> Result<usize, Wrong> {
+        match found {
+            Found::Text(text) => {
+                say(self.0, text);
+                Ok(text.len())
+            }
+            other => Err(Wrong::instead_of(other, Self::WANTED)),
+        }
+    }
+}
+
+/// Counts a text for what it is made of.
+pub fn say(size: &mut Size, text: Quoted<'_>) {
+    size.say(&match text.plain() {
+        Some(plain) => tokens::Text::of(plain),
+        None => tokens::Text::written(text.written(), text.len(), |part, piece| {
+            json::spell(part, |without| piece(without.as_bytes()));
+        }),
+    });
 }
 
 /// The text itself.

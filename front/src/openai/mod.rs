@@ -1,6 +1,8 @@
-//! OpenAI's chat completions, both ways.
+//! OpenAI's chat completions, embeddings and image generations, both ways.
 
 mod chunks;
+pub mod embeddings;
+pub mod images;
 mod models;
 mod parse;
 pub(crate) mod survey;

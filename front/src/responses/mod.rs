@@ -17,6 +17,8 @@ mod parse;
 mod seal;
 mod survey;
 #[cfg(test)]
+pub(crate) use tests::schema;
+#[cfg(test)]
 mod tests;
 mod told;
 mod write;

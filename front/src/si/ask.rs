@@ -13,6 +13,8 @@ use bytes::Bytes;
 use policy::{Settings, Skill};
 use relay::{BadInput, Wishes};
 use serde_json::{Map, Value};
+use std::sync::Arc;
+use tokens::{Family, OPENAI};
 use vocab::{Brief, Chat, Message, Role};
 
 /// An ask understood.
@@ -169,8 +171,10 @@ fn chat(fields: &Fields<'_>, skill: Option<&Skill>, settings: &Settings) -> Resu
     let mut chat = openai::parse(&raw)?;
     let mut brief = raw.brief;
     if let Some(system) = system(fields, skill, settings, &chat)? {
-        let tokens = u32::try_from(system.len() / 4 + 4).unwrap_or(u32::MAX);
-        brief.tokens_in = brief.tokens_in.saturating_add(tokens);
+        let size = Arc::make_mut(&mut brief.size);
+        size.say(&tokens::Text::of(&system));
+        size.frame(OPENAI.message, 1);
+        brief.tokens_in = Family::Other.likely(&brief.size);
         chat.messages.insert(0, Message::text(Role::System, system));
     }
     Ok((chat, brief))

@@ -5,7 +5,6 @@
 //! `error`, which carries the bill; then there is no `weir`.
 
 use crate::openai::write::{json, number};
-use crate::refusal::Refusal;
 use crate::report;
 use billing::Credits;
 use relay::{Bill, Served};
@@ -59,21 +58,19 @@ pub fn weir(out: &mut Vec<u8>, request_id: &str, served: &Served, bill: &Bill, c
     out.extend_from_slice(b"}\n\n");
 }
 
-/// The last event of a stream that was cut.
-pub fn broken(
-    out: &mut Vec<u8>,
-    request_id: &str,
-    refusal: &Refusal,
-    served: &Served,
-    bill: &Bill,
-    credits: &Credits,
-) {
+/// The last event of a stream that was cut. `weir` holds the fields of its bill, where there is one.
+pub fn broken(out: &mut Vec<u8>, error: &[u8], weir: Option<&[u8]>) {
     out.extend_from_slice(b"event: error\ndata: ");
-    let error = refusal.si(request_id);
-    out.extend_from_slice(error.strip_suffix(b"}").unwrap_or(&error));
-    out.push(b',');
-    report::fields(out, served, bill, credits);
-    out.extend_from_slice(b"}\n\n");
+    match weir {
+        None => out.extend_from_slice(error),
+        Some(fields) => {
+            out.extend_from_slice(error.strip_suffix(b"}").unwrap_or(error));
+            out.push(b',');
+            out.extend_from_slice(fields);
+            out.push(b'}');
+        }
+    }
+    out.extend_from_slice(b"\n\n");
 }
 
 fn said(out: &mut Vec<u8>, event: &str, text: &str) {

@@ -7,6 +7,7 @@ mod json;
 mod openai;
 mod responses;
 mod workers;
+mod workers_task;
 
 use crate::answer::Answer;
 use crate::ask::{Ask, Refusal};
@@ -31,6 +32,15 @@ pub(crate) enum Route {
     Count {
         model: Option<String>,
     },
+    /// OpenAI's embeddings.
+    Embeddings,
+    /// OpenAI's pictures.
+    Images,
+    /// Gemini's embeddings.
+    Embed {
+        model: String,
+        batch: bool,
+    },
     Models,
     /// One model's own entry.
     ModelCard(String),
@@ -40,6 +50,11 @@ pub(crate) enum Route {
 }
 
 impl Route {
+    /// Whether a model is asked for what it is there for.
+    pub const fn asks(&self) -> bool {
+        matches!(self, Self::Chat { .. } | Self::Embeddings | Self::Images | Self::Embed { .. })
+    }
+
     pub const fn chat() -> Self {
         Self::Chat { model: None, stream: None, sse: true }
     }
@@ -108,6 +123,11 @@ pub(crate) trait Tongue: Sync {
     fn refuse(&self, provider: &Provider, refusal: &Refusal) -> Page;
     /// A whole answer.
     fn whole(&self, told: &Told<'_>) -> Value;
+    /// A whole answer that is no JSON.
+    fn bytes(&self, told: &Told<'_>) -> Option<Vec<u8>> {
+        let _ = told;
+        None
+    }
     /// The same answer in frames.
     fn frames(&self, told: &Told<'_>) -> Vec<Piece>;
     fn framing(&self, ask: &Ask, crlf: bool) -> Framing;

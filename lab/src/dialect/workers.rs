@@ -2,7 +2,7 @@
 //! OpenAI-compatible path.
 
 use super::openai::{frames as openai_frames, read as openai_read, say as openai_say};
-use super::{Incoming, Page, Route, Told, Tongue, bearer, json};
+use super::{Incoming, Page, Route, Told, Tongue, bearer, json, workers_task};
 use crate::ask::{Ask, Offered, Refusal, Shape, Showing, Turn, Why};
 use crate::prose::hash;
 use crate::scenario::{Flavour, Model, Provider};
@@ -46,6 +46,9 @@ impl Tongue for WorkersAi {
                 .ok_or_else(|| Refusal::at("model", "Bad input: model is required"))?;
             return openai_read::read_as(incoming.provider, Flavour::Vllm, &map, name);
         };
+        if let Some(model) = incoming.provider.model(name).filter(|m| m.kind != vocab::Kind::Chat) {
+            return workers_task::read(incoming, model);
+        }
         if incoming.provider.model(name).is_some_and(|m| m.family == 2) {
             let map = wrapped(map);
             let mut ask = openai_read::read_as(incoming.provider, Flavour::Vllm, &map, name)?;
@@ -94,12 +97,19 @@ impl Tongue for WorkersAi {
         if told.troubles.has(Kind::ErrorFrame) {
             return json!({"result": null, "success": false, "errors": [{"code": 3000, "message": "AiError: internal"}], "messages": []});
         }
+        if let Some(task) = &told.ask.task {
+            return workers_task::whole(told, task);
+        }
         let result = if family2(told) { openai_say::whole(told, Voice::Workers) } else { native_whole(told) };
         if told.ask.enveloped {
             json!({"result": result, "success": true, "errors": [], "messages": []})
         } else {
             result
         }
+    }
+
+    fn bytes(&self, told: &Told<'_>) -> Option<Vec<u8>> {
+        workers_task::bytes(told).filter(|_| !told.troubles.has(Kind::ErrorFrame))
     }
 
     fn frames(&self, told: &Told<'_>) -> Vec<Piece> {

@@ -4,6 +4,9 @@ use super::{Flavour, Model, Provider};
 use vocab::{Caps, Dialect};
 
 pub(super) fn default_caps(provider: &Provider, model: &Model) -> Caps {
+    if model.kind != vocab::Kind::Chat {
+        return Caps::empty();
+    }
     let common = Caps::TOOLS
         | Caps::PARALLEL_TOOLS
         | Caps::FORCED_TOOL

@@ -3,7 +3,7 @@
 use super::{Model, Provider, Rule, Scenario};
 use std::collections::BTreeSet;
 use std::fmt;
-use vocab::{Caps, Rate};
+use vocab::{Caps, Kind, Rate};
 
 /// A scenario that cannot be played: where, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,13 @@ impl Model {
             return Err("a model name has no spaces".into());
         }
         let changes = self.price_changes.iter().flat_map(|c| [Some(&c.input), Some(&c.output)]);
-        let prices = [&self.input, &self.output, &self.cache_read, &self.cache_write];
+        if !matches!(self.kind, Kind::Chat | Kind::Embedding | Kind::Image) || self.dimensions == 0 {
+            return Err("kind is chat, embedding or image; dimensions are above zero".into());
+        }
+        for price in [&self.per_tile, &self.per_step].into_iter().flatten() {
+            Rate::of(price, 1).map_err(|e| e.to_string())?;
+        }
+        let prices = [&self.input, &self.output, &self.cache_read, &self.cache_write, &self.output_image];
         for price in prices.into_iter().map(Option::as_ref).chain(changes).flatten() {
             Rate::of(price, 1_000_000).map_err(|e| e.to_string())?;
         }

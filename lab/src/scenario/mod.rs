@@ -33,9 +33,9 @@ mod check;
 
 pub use check::BadScenario;
 
-use crate::trouble::{Kind, Trouble};
+use crate::trouble::Trouble;
 use serde::{Deserialize, Serialize};
-use vocab::{Caps, Dialect, Effort};
+use vocab::{Caps, Dialect, Effort, Kind};
 
 /// Fake providers and what goes wrong with them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,6 +109,19 @@ pub struct Latency {
 pub struct Model {
     /// As the provider knows it; may hold slashes.
     pub name: String,
+    /// What it is for: `chat`, `embedding` or `image`.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Of the vectors that it makes.
+    #[serde(default = "default_dimensions")]
+    pub dimensions: u32,
+    /// Of pictures: USD for a million tokens of them; or for a tile and a step, and then nothing is counted in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_image: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_tile: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_step: Option<String>,
     /// USD for a million tokens, as decimal text. All absent: unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
@@ -185,7 +198,7 @@ pub struct PriceChange {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    pub kind: Kind,
+    pub kind: crate::trouble::Kind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -244,6 +257,9 @@ impl Rule {
 
 const fn half() -> f64 {
     0.5
+}
+const fn default_dimensions() -> u32 {
+    8
 }
 const fn default_context() -> u32 {
     128_000

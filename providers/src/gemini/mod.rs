@@ -16,6 +16,7 @@ mod history;
 mod pacific;
 mod patch;
 mod shorten;
+mod task;
 pub mod usage;
 mod watch;
 
@@ -24,12 +25,14 @@ mod tests;
 
 pub(crate) use watch::Replies;
 
-use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
+use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
 use std::sync::Arc;
-use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
+use vocab::{
+    Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Form, Frame, Instant, Kind, RawChat, RawTask, Task,
+};
 
 /// The Gemini API (`generativelanguage.googleapis.com/v1beta`).
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,8 +75,9 @@ impl Adapter for Gemini {
         };
         let key = at.key.as_deref().map(entrance::credential).transpose()?;
         let named: Vec<_> = key.map(|key| ("x-goog-api-key", key)).into_iter().collect();
+        let verb = if card.kind == Kind::Embedding { task::VERB } else { "generateContent" };
         Ok(Door::new(
-            entrance::uri(&at.base_url, &format!("{path}:generateContent"))?,
+            entrance::uri(&at.base_url, &format!("{path}:{verb}"))?,
             entrance::uri(&at.base_url, &format!("{path}:streamGenerateContent?alt=sse"))?,
             entrance::headers(at, &named)?,
             model,
@@ -123,6 +127,26 @@ impl Adapter for Gemini {
 
     fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
         glance::of(body)
+    }
+
+    fn takes(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Chat | Kind::Embedding | Kind::Image)
+    }
+
+    fn speaks(&self, form: Form) -> bool {
+        matches!(form, Form::One | Form::Batch)
+    }
+
+    fn patch_task(&self, raw: &RawTask, door: &Door) -> Option<Call> {
+        task::patch(raw, door)
+    }
+
+    fn encode_task(&self, task: &Task, door: &Door) -> Result<Call, Fault> {
+        task::encode(task, door)
+    }
+
+    fn read_task(&self, kind: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
+        task::read(kind, passing, body)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

@@ -56,6 +56,8 @@ pub struct Accent {
     /// The end of the bytes ends an answer too, once a finish reason was given. Only where nobody knows what the server
     /// is: every one that is known here sends its end mark, and without it was cut.
     pub finish_is_end: bool,
+    /// Makes embeddings and pictures too.
+    pub tasks: bool,
 }
 
 /// The fields that only OpenAI's own servers know and that change the answer or what is kept of it.
@@ -94,6 +96,7 @@ pub const OPENAI: Accent = Accent {
     reasoning_format: false,
     too_large_is_too_long: false,
     finish_is_end: false,
+    tasks: true,
 };
 
 /// What servers other than OpenAI's cannot be told.
@@ -126,6 +129,7 @@ pub const GROQ: Accent = Accent {
     whole_formats: true,
     reasoning_format: true,
     too_large_is_too_long: true,
+    tasks: false,
     ..OPENAI
 };
 

@@ -9,6 +9,7 @@ mod mould;
 mod patch;
 mod read;
 mod scan;
+mod task;
 pub mod usage;
 mod wait;
 mod watch;
@@ -24,11 +25,13 @@ pub(crate) use patch::apply as splice;
 pub(crate) use read::{call_id, read_frame, read_whole};
 pub(crate) use watch::Chunks;
 
-use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
+use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::Arc;
-use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
+use vocab::{
+    Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Form, Frame, Instant, Kind, RawChat, RawTask, Task,
+};
 
 /// Speaks OpenAI chat completions with one accent.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +47,7 @@ impl Adapter for OpenAi {
     }
 
     fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
-        let uri = entrance::uri(&at.base_url, "chat/completions")?;
+        let uri = entrance::uri(&at.base_url, task::path(card.kind).unwrap_or("chat/completions"))?;
         let key = at.key.as_deref().filter(|key| !key.trim().is_empty());
         let bearer = key.map(|key| entrance::credential(&format!("Bearer {}", key.trim()))).transpose()?;
         let bearer: Vec<_> = bearer.into_iter().map(|value| ("authorization", value)).collect();
@@ -87,6 +90,26 @@ impl Adapter for OpenAi {
 
     fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
         glance::of(self, body)
+    }
+
+    fn takes(&self, kind: Kind) -> bool {
+        kind == Kind::Chat || (self.0.tasks && task::path(kind).is_some())
+    }
+
+    fn speaks(&self, form: Form) -> bool {
+        task::speaks(form)
+    }
+
+    fn patch_task(&self, raw: &RawTask, door: &Door) -> Option<Call> {
+        task::patch(raw, door)
+    }
+
+    fn encode_task(&self, task: &Task, door: &Door) -> Result<Call, Fault> {
+        task::encode(self.0, task, door)
+    }
+
+    fn read_task(&self, _: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
+        task::read(self.0, passing, body)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

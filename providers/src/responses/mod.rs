@@ -28,16 +28,22 @@ pub(crate) use read::Item;
 pub(crate) use seal::is_sealed;
 pub(crate) use watch::Items;
 
-use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
+use crate::openai::{OPENAI, OpenAi};
+use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
 use std::sync::Arc;
-use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
+use vocab::{
+    Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Form, Frame, Instant, Kind, RawChat, RawTask, Task,
+};
 
 /// OpenAI's Responses API (`api.openai.com/v1/responses`), and whoever speaks it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Responses;
+
+/// Whoever has this API has OpenAI's for all that is no chat.
+const BESIDE: OpenAi = OpenAi(&OPENAI);
 
 impl Adapter for Responses {
     fn dialect(&self) -> Dialect {
@@ -65,6 +71,9 @@ impl Adapter for Responses {
     }
 
     fn door(&self, at: &Address, card: Arc<Card>, model: &str) -> Result<Door, BadAddress> {
+        if card.kind != Kind::Chat {
+            return BESIDE.door(at, card, model);
+        }
         let uri = entrance::uri(&at.base_url, "responses")?;
         let key = at.key.as_deref().filter(|key| !key.trim().is_empty());
         let bearer = key.map(|key| entrance::credential(&format!("Bearer {}", key.trim()))).transpose()?;
@@ -113,6 +122,26 @@ impl Adapter for Responses {
 
     fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
         glance::of(self, body)
+    }
+
+    fn takes(&self, kind: Kind) -> bool {
+        BESIDE.takes(kind)
+    }
+
+    fn speaks(&self, form: Form) -> bool {
+        BESIDE.speaks(form)
+    }
+
+    fn patch_task(&self, raw: &RawTask, door: &Door) -> Option<Call> {
+        BESIDE.patch_task(raw, door)
+    }
+
+    fn encode_task(&self, task: &Task, door: &Door) -> Result<Call, Fault> {
+        BESIDE.encode_task(task, door)
+    }
+
+    fn read_task(&self, kind: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
+        BESIDE.read_task(kind, passing, body)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

@@ -6,18 +6,20 @@
 mod encode;
 mod fault;
 mod read;
+mod task;
 
 #[cfg(test)]
 mod tests;
 
 pub use fault::fault_from_text;
+pub(crate) use task::steps;
 
 use crate::glance::by_decoding;
-use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance};
+use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::Arc;
-use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
+use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Form, Frame, Instant, Kind, RawChat, Task};
 
 /// How the address of a binding begins; its name follows.
 const BINDING: &str = "binding://";
@@ -90,6 +92,18 @@ impl Adapter for WorkersAi {
 
     fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
         by_decoding(self, body)
+    }
+
+    fn takes(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Chat | Kind::Embedding | Kind::Image)
+    }
+
+    fn encode_task(&self, task: &Task, door: &Door) -> Result<Call, Fault> {
+        task::encode(task, door)
+    }
+
+    fn read_task(&self, kind: Kind, _: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
+        task::read(kind, body)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

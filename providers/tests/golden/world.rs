@@ -57,6 +57,14 @@ pub struct Case {
     max_output: Option<u32>,
     #[serde(default)]
     context: Option<u32>,
+    #[serde(default)]
+    kind: Kind,
+    /// `list`, `list-base64`, `one`, `batch` or `pictures`.
+    #[serde(default)]
+    pub form: Option<String>,
+    /// The published type of the body that is sent.
+    #[serde(default)]
+    pub schema: Option<String>,
     /// Whether `reply.json` and `stream.sse` are the same answer.
     #[serde(default = "yes")]
     pub fold: bool,
@@ -80,7 +88,7 @@ impl Case {
         Arc::new(Card {
             provider: self.adapter.clone(),
             model: self.model.clone(),
-            kind: Kind::Chat,
+            kind: self.kind,
             status: Status::Active,
             context: self.context,
             max_output: self.max_output,

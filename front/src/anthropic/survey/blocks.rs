@@ -1,13 +1,14 @@
 //! The blocks of a content: text, pictures, documents, calls and their results, thoughts.
 
+use super::Totals;
 use super::sources::{DOCUMENT, IMAGE, Source};
-use super::{Totals, tokens};
 use crate::anthropic::seal;
 use crate::json::{
-    AnyObject, Array, Bool, Found, Items, Maybe, Members, Object, Quoted, Read, Skip, Text, Wrong, filled,
-    length, owned, parsed, shortened,
+    AnyObject, Array, Bool, Found, Items, Maybe, Members, Object, Quoted, Read, Skip, Spoken, Text, Wrong,
+    filled, length, owned, parsed, say, shortened,
 };
 use std::fmt;
+use tokens::ANTHROPIC;
 
 /// The kinds of blocks that others can be told too: the values of `type`.
 pub(super) const KINDS: [&str; 7] =
@@ -142,15 +143,15 @@ impl Reading<'_> {
         }
         match (self.kind(), key) {
             // Whatever it is, it goes to Anthropic as it came, and is read there.
-            ("", _) => self.all.text_bytes += value.give(Skip)?,
+            ("", _) => self.all.size.define(value.give(Skip)?),
             (_, "cache_control") => drop(value.give(Maybe(AnyObject))?),
-            ("text", "text") | ("thinking", "thinking") => self.all.text_bytes += value.give(Text(length))?,
+            ("text", "text") | ("thinking", "thinking") => drop(value.give(Spoken(&mut self.all.size))?),
             // Of an answer that was given before: what it leans on was there then.
             ("text", "citations") => drop(value.give(Skip)?),
             ("image", "source") => self.source(&IMAGE, value)?,
             ("document", "source") => self.source(&DOCUMENT, value)?,
             ("document", "title") => {
-                self.all.text_bytes += value.give(Maybe(Text(length)))?.unwrap_or(0);
+                value.give(Maybe(Spoken(&mut self.all.size)))?;
             }
             ("document", "citations") => {
                 if value.give(Maybe(Citations))?.unwrap_or(false) {
@@ -158,10 +159,10 @@ impl Reading<'_> {
                 }
             }
             ("tool_use", "id") => drop(value.give(Text(filled))?),
-            ("tool_use", "name") => self.all.text_bytes += value.give(Text(filled))?,
+            ("tool_use", "name") => self.all.size.define(value.give(Text(filled))?),
             ("tool_use", "input") => {
-                self.all.text_bytes += value.give(AnyObject)?;
-                self.all.extra_tokens += tokens::PER_CALL;
+                self.all.size.define(value.give(AnyObject)?);
+                self.all.size.frame(ANTHROPIC.call, 1);
             }
             ("tool_use", "caller") => {
                 if !value.give(Maybe(Caller))?.unwrap_or(true) {
@@ -196,8 +197,8 @@ impl Reading<'_> {
     ) -> Result<(), Wrong> {
         let found = value.give(Source(kinds))?;
         self.all.needs |= found.needs;
-        self.all.extra_tokens += found.tokens;
-        self.all.text_bytes += found.text;
+        self.all.size.frame(found.tokens, 1);
+        self.all.size.define(found.text);
         if found.only {
             self.only("source.type");
         }
@@ -284,7 +285,7 @@ impl<'de> Read<'de> for Answered<'_> {
     fn plain(self, found: Found<'_>) -> Result<(), Wrong> {
         match found {
             Found::Text(text) => {
-                self.all.text_bytes += text.len();
+                say(&mut self.all.size, text);
                 Ok(())
             }
             other => Err(Wrong::instead_of(other, Self::WANTED)),

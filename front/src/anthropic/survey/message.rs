@@ -2,7 +2,7 @@
 
 use super::Totals;
 use super::blocks::{Block, KINDS, Place};
-use crate::json::{Array, Found, Items, Maybe, Members, Object, OneOf, Read, Skip, Wrong, shortened};
+use crate::json::{Array, Found, Items, Maybe, Members, Object, OneOf, Read, Skip, Wrong, say, shortened};
 use vocab::Caps;
 
 /// The messages, added up.
@@ -111,7 +111,7 @@ impl<'de> Read<'de> for Content<'_> {
     fn plain(self, found: Found<'_>) -> Result<Has, Wrong> {
         match found {
             Found::Text(text) => {
-                self.all.text_bytes += text.len();
+                say(&mut self.all.size, text);
                 Ok(Has::default())
             }
             other => Err(Wrong::instead_of(other, Self::WANTED)),
@@ -148,7 +148,7 @@ impl<'de> Read<'de> for System<'_> {
     fn plain(self, found: Found<'_>) -> Result<(), Wrong> {
         match found {
             Found::Text(text) => {
-                self.0.text_bytes += text.len();
+                say(&mut self.0.size, text);
                 Ok(())
             }
             other => Err(Wrong::instead_of(other, Self::WANTED)),

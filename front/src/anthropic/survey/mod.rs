@@ -16,7 +16,6 @@ mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
-mod tokens;
 mod tools;
 
 use super::error;
@@ -83,9 +82,7 @@ struct Survey {
 /// What is added up over the whole request.
 #[derive(Debug, Default, PartialEq)]
 struct Totals {
-    text_bytes: usize,
-    /// Tokens of what is not text.
-    extra_tokens: usize,
+    size: tokens::Size,
     needs: Caps,
     /// There are blocks that weir made of another provider's answer: Anthropic would refuse them as they are.
     untidy: bool,

@@ -1,8 +1,10 @@
 //! What only shows when all fields are read.
 
 use super::settings::Thinking;
-use super::{Survey, Wanted, tokens};
+use super::{Survey, Wanted};
 use crate::json::Wrong;
+use std::sync::Arc;
+use tokens::{ANTHROPIC, Family};
 use vocab::Caps;
 
 impl Survey {
@@ -41,7 +43,12 @@ impl Survey {
         needs.set(Caps::JSON_SCHEMA, self.schema);
         needs.set(Caps::SCHEMA_WITH_TOOLS, self.schema && tools);
         needs.set(Caps::SCHEMA_STREAM, self.schema && brief.stream);
-        brief.tokens_in = tokens::estimate(&self.all, messages.count, self.tools.bytes);
+        let mut size = self.all.size;
+        size.messages(&ANTHROPIC, messages.count);
+        size.define(self.tools.bytes);
+        size.tools = tools;
+        brief.tokens_in = Family::Other.likely(&size);
+        brief.size = Arc::new(size);
         Ok(())
     }
 }

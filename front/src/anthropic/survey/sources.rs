@@ -1,7 +1,7 @@
 //! Where pictures and documents come from.
 
-use super::tokens;
 use crate::json::{Members, Object, Quoted, Read, Skip, Text, Wrong, filled, length, owned};
+use tokens::ANTHROPIC;
 use vocab::Caps;
 
 /// What a block takes.
@@ -10,23 +10,23 @@ pub(super) struct Kinds {
     media: &'static [&'static str],
     needs: Caps,
     /// Tokens of so much base64.
-    tokens: fn(usize) -> usize,
+    tokens: fn(usize) -> u32,
 }
 
 pub(super) const IMAGE: Kinds = Kinds {
     media: &["image/jpeg", "image/png", "image/gif", "image/webp"],
     needs: Caps::VISION,
-    tokens: |_| tokens::IMAGE,
+    tokens: |_| ANTHROPIC.image,
 };
 
 pub(super) const DOCUMENT: Kinds =
-    Kinds { media: &["application/pdf"], needs: Caps::PDF, tokens: tokens::document };
+    Kinds { media: &["application/pdf"], needs: Caps::PDF, tokens: |base64| ANTHROPIC.document(base64) };
 
 /// What a source comes to.
 #[derive(Default)]
 pub(super) struct Found {
     pub needs: Caps,
-    pub tokens: usize,
+    pub tokens: u32,
     /// Bytes of text.
     pub text: usize,
     /// Only Anthropic can be told it.

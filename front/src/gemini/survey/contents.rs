@@ -4,15 +4,14 @@ use super::super::names::Names;
 use super::parts::{Kind, Part, PartFound};
 use super::{note, span};
 use crate::json::{Array, Found, Items, Maybe, Members, Object, Quoted, Read, Skip, Text, Wrong, shortened};
+use tokens::Size;
 use vocab::{Caps, Span};
 
 /// The contents, added up.
 #[derive(Default)]
 pub(super) struct Contents {
     pub count: usize,
-    pub text_bytes: usize,
-    /// Tokens of what is not text.
-    pub extra_tokens: usize,
+    pub size: Size,
     pub needs: Caps,
     pub only: Vec<String>,
     pub seals: Vec<Span>,
@@ -129,8 +128,7 @@ impl Contents {
                 }
                 Kind::Text | Kind::Thought | Kind::Result | Kind::Media | Kind::Foreign => {}
             }
-            self.text_bytes += part.text_bytes;
-            self.extra_tokens += part.extra_tokens;
+            self.size.add(&part.size);
             self.needs |= part.needs;
             self.seals.extend(part.foreign_seal);
             part.only.into_iter().for_each(|path| note(&mut self.only, format!("contents.parts.{path}")));
@@ -167,7 +165,7 @@ pub(super) struct System<'de> {
 
 #[derive(Default)]
 pub(super) struct Instructed {
-    pub text_bytes: usize,
+    pub size: Size,
     /// There is more in it than text.
     pub media: bool,
     pub only: Vec<String>,
@@ -190,7 +188,7 @@ impl<'de> Read<'de> for System<'de> {
                 "role" => drop(object.value(Skip)?),
                 "parts" => {
                     for part in object.value(Maybe(Parts { body: self.body }))?.unwrap_or_default() {
-                        out.text_bytes += part.text_bytes;
+                        out.size.add(&part.size);
                         out.media |= part.kind != Kind::Text || part.foreign_seal.is_some();
                         part.only
                             .into_iter()

@@ -12,7 +12,6 @@ mod generation;
 mod parts;
 #[cfg(test)]
 mod tests;
-mod tokens;
 mod tools;
 
 use super::names::Names;
@@ -21,6 +20,8 @@ use crate::json::{
 };
 use bytes::Bytes;
 use relay::BadInput;
+use std::sync::Arc;
+use tokens::{Family, GEMINI, Size};
 use vocab::{Brief, Caps, RawChat, Span, Spans};
 
 /// More names are counted, but not told.
@@ -75,7 +76,7 @@ fn finish(outcome: Result<Survey, Wrong>, body: Bytes, model: &str) -> Result<Su
 }
 
 /// The model of the path.
-fn named(model: &str) -> Result<(), BadInput> {
+pub(super) fn named(model: &str) -> Result<(), BadInput> {
     let wrong = |what: &str| Err(BadInput::at("model", format!("model: {what}")));
     if model.trim().is_empty() {
         return wrong("expected the name of a model or of a policy like \"auto\" in the path");
@@ -97,7 +98,7 @@ struct Survey {
     only: Vec<String>,
     thoughts: bool,
     contents: Option<contents::Contents>,
-    system_bytes: usize,
+    system: Size,
     tools: tools::Tools,
     choice: tools::Choice,
     shape: generation::Shape,
@@ -174,7 +175,7 @@ impl Survey {
             "systemInstruction" => {
                 let system = object.value(Maybe(contents::System { body }))?;
                 if let Some(system) = system {
-                    self.system_bytes = system.text_bytes;
+                    self.system = system.size;
                     if system.media {
                         self.only("systemInstruction.parts");
                     }
@@ -262,8 +263,13 @@ impl Survey {
         needs.set(Caps::JSON_SCHEMA, schema);
         needs.set(Caps::SCHEMA_WITH_TOOLS, schema && declared);
         needs.set(Caps::SCHEMA_STREAM, schema && stream);
-        let text = contents.text_bytes + self.system_bytes + tools.bytes + self.shape.bytes;
-        brief.tokens_in = tokens::estimate(text, contents.count, contents.extra_tokens);
+        let mut size = contents.size;
+        size.add(&self.system);
+        size.messages(&GEMINI, contents.count);
+        size.define(tools.bytes + self.shape.bytes);
+        size.tools = declared;
+        brief.tokens_in = Family::Other.likely(&size);
+        brief.size = Arc::new(size);
         self.spans.seals = contents.seals;
         Ok(())
     }
@@ -350,7 +356,7 @@ const COUNTED: [&str; 10] = [
 ];
 
 /// Where a part of the body is in it.
-fn span(body: &str, part: &str) -> Span {
+pub(super) fn span(body: &str, part: &str) -> Span {
     let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
     start..start + part.len()
 }

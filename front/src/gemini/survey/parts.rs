@@ -3,12 +3,13 @@
 use super::super::names::Names;
 use super::super::seal;
 use super::contents::behind;
-use super::{flag, span, tokens};
+use super::{flag, span};
 use crate::gemini::parse::kinds::{Stuff, link, stuff};
 use crate::json::{
-    AnyObject, Each, Maybe, Members, Object, Quoted, Read, Skip, Text, Wrong, filled, length, owned,
+    AnyObject, Each, Maybe, Members, Object, Quoted, Read, Skip, Spoken, Text, Wrong, filled, length, owned,
     shortened,
 };
+use tokens::{GEMINI, Size};
 use vocab::{Caps, Span};
 
 /// What a part is.
@@ -29,8 +30,7 @@ pub(super) enum Kind {
 #[derive(Default)]
 pub(super) struct PartFound {
     pub kind: Kind,
-    pub text_bytes: usize,
-    pub extra_tokens: usize,
+    pub size: Size,
     pub needs: Caps,
     pub only: Vec<String>,
     /// There is a seal on it, whoever's.
@@ -71,10 +71,10 @@ impl<'de> Read<'de> for Part<'de> {
         let mut names = Names::of(&FIELDS);
         while let Some(key) = names.next(&mut object)? {
             let there = match key {
-                "text" => object.value(Maybe(Text(length)))?.map(|bytes| {
-                    found.text_bytes += bytes;
-                    found.kind = Kind::Text;
-                }),
+                "text" => {
+                    let text = object.value(Maybe(Spoken(&mut found.size)))?;
+                    text.map(|_| found.kind = Kind::Text)
+                }
                 "thought" => {
                     thought = flag(&mut object)?;
                     continue;
@@ -89,15 +89,15 @@ impl<'de> Read<'de> for Part<'de> {
                     let (raw, call) = object.written(Maybe(Call))?;
                     call.map(|call| {
                         found.seal_place = Some(behind(self.body, raw));
-                        found.text_bytes += call.bytes;
-                        found.extra_tokens += tokens::PER_CALL;
+                        found.size.define(call.bytes);
+                        found.size.frame(GEMINI.call, 1);
                         found.only.extend(call.only);
                         found.kind = Kind::Call;
                     })
                 }
                 "functionResponse" => object.value(Maybe(Response))?.map(|response| {
-                    found.text_bytes += response.bytes;
-                    found.extra_tokens += tokens::PER_CALL;
+                    found.size.define(response.bytes);
+                    found.size.frame(GEMINI.call, 1);
                     found.needs |= response.needs;
                     found.only.extend(response.only);
                     found.kind = Kind::Result;
@@ -133,7 +133,7 @@ impl PartFound {
     fn bytes(&mut self, blob: &Bytes, field: &str) {
         self.kind = Kind::Media;
         self.needs |= blob.needs;
-        self.extra_tokens += blob.tokens;
+        self.size.frame(blob.tokens, 1);
         if blob.needs.contains(Caps::GEMINI_ONLY) {
             self.only.push(format!("{field}.mimeType {}", shortened(&blob.mime)));
         }
@@ -246,19 +246,19 @@ impl<'de> Read<'de> for ResponsePart {
 struct Bytes {
     mime: String,
     needs: Caps,
-    tokens: usize,
+    tokens: u32,
     only: Vec<String>,
 }
 
 impl Bytes {
     fn of(mime: String, stuff: Stuff, base64: Option<usize>, only: Vec<String>) -> Self {
         let (needs, tokens) = match (stuff, base64) {
-            (Stuff::Image, _) => (Caps::VISION, tokens::IMAGE),
-            (Stuff::Document, Some(base64)) => (Caps::PDF, tokens::document(base64)),
-            (Stuff::Audio(_), Some(base64)) => (Caps::AUDIO_IN, tokens::audio(base64)),
-            (Stuff::Other, Some(base64)) => (Caps::GEMINI_ONLY, tokens::document(base64)),
-            (Stuff::Document, None) => (Caps::PDF, tokens::FILE),
-            (Stuff::Audio(_) | Stuff::Other, None) => (Caps::GEMINI_ONLY, tokens::FILE),
+            (Stuff::Image, _) => (Caps::VISION, GEMINI.image),
+            (Stuff::Document, Some(base64)) => (Caps::PDF, GEMINI.document(base64)),
+            (Stuff::Audio(_), Some(base64)) => (Caps::AUDIO_IN, GEMINI.sound(base64)),
+            (Stuff::Other, Some(base64)) => (Caps::GEMINI_ONLY, GEMINI.document(base64)),
+            (Stuff::Document, None) => (Caps::PDF, GEMINI.document(0)),
+            (Stuff::Audio(_) | Stuff::Other, None) => (Caps::GEMINI_ONLY, GEMINI.document(0)),
         };
         let needs = if base64.is_none() { needs | Caps::IMAGE_URL } else { needs };
         Self { mime, needs, tokens, only }

@@ -304,10 +304,10 @@ fn a_count_is_of_contents_or_of_a_whole_request() {
     assert!(plain.raw.brief.tokens_in > 0);
     let body = format!(
         r#"{{"generateContentRequest":{{"model":"models/x","contents":[{{"parts":[{{"text":"{}"}}]}}]}}}}"#,
-        "a".repeat(400)
+        "four words of text ".repeat(25)
     );
     let whole = survey_count(Bytes::from(body.clone()), "m").unwrap();
-    assert!((100..130).contains(&whole.raw.brief.tokens_in), "{:?}", whole.raw.brief);
+    assert!((80..130).contains(&whole.raw.brief.tokens_in), "{:?}", whole.raw.brief);
     let span = whole.raw.spans.model.unwrap();
     assert_eq!(&body[span], "\"models/x\"");
     let both = r#"{"contents":[{"parts":[{"text":"a"}]}],"generateContentRequest":{"contents":[{"parts":[{"text":"a"}]}]}}"#;

@@ -1,8 +1,8 @@
 //! Calls of tools that the model made earlier.
 
 use super::message::Messages;
-use super::tokens;
-use crate::json::{Members, Object, OneOf, Read, Skip, Text, Wrong, filled, length};
+use crate::json::{Members, Object, OneOf, Read, Skip, Spoken, Text, Wrong, filled};
+use tokens::OPENAI;
 use vocab::Caps;
 
 const KINDS: [&str; 2] = ["function", "custom"];
@@ -61,17 +61,17 @@ impl<'de> Read<'de> for Called<'_> {
         while let Some(key) = object.key(names)? {
             match key {
                 "name" => {
-                    all.text_bytes += object.value(Text(filled))?;
+                    all.size.define(object.value(Text(filled))?);
                     name = true;
                 }
                 "" => drop(object.value(Skip)?),
                 _ => {
-                    all.text_bytes += object.value(Text(length))?;
+                    object.value(Spoken(&mut all.size))?;
                     given = true;
                 }
             }
         }
-        all.extra_tokens += tokens::PER_CALL;
+        all.size.frame(OPENAI.call, 1);
         for (there, name) in [name, given].into_iter().zip(names) {
             if !there {
                 return Err(Wrong::missing(name));

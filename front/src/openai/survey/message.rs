@@ -3,17 +3,17 @@
 use super::calls::Call;
 use super::parts::{PARTS, Part};
 use crate::json::{
-    AnyObject, Array, Found, Items, Maybe, Members, Object, OneOf, Read, Skip, Text, Wrong, filled, length,
+    AnyObject, Array, Found, Items, Maybe, Members, Object, OneOf, Read, Skip, Spoken, Text, Wrong, filled,
+    length, say,
 };
+use tokens::Size;
 use vocab::Caps;
 
 /// The messages, added up.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Messages {
     pub count: usize,
-    pub text_bytes: usize,
-    /// Tokens of what is not text.
-    pub extra_tokens: usize,
+    pub size: Size,
     pub needs: Caps,
     pub untidy: bool,
     /// The model called tools earlier.
@@ -96,9 +96,7 @@ impl<'de> Read<'de> for Message<'_> {
                 }
                 "name" => drop(object.value(Maybe(Text(length)))?),
                 "refusal" => {
-                    let length = object.value(Maybe(Text(length)))?;
-                    all.text_bytes += length.unwrap_or(0);
-                    own.refusal = length.is_some();
+                    own.refusal = object.value(Maybe(Spoken(&mut all.size)))?.is_some();
                 }
                 "audio" => {
                     own.audio = object.value(Maybe(AnyObject))?.is_some();
@@ -169,7 +167,7 @@ impl<'de> Read<'de> for Content<'_> {
     fn plain(self, found: Found<'_>) -> Result<Said, Wrong> {
         match found {
             Found::Text(text) => {
-                self.all.text_bytes += text.len();
+                say(&mut self.all.size, text);
                 Ok(Said::Text)
             }
             Found::Null => {

@@ -12,14 +12,12 @@ mod parts;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod tokens;
 mod tools;
 #[cfg(test)]
 mod ways;
 
 pub(crate) use parts::image_url;
 pub(crate) use settings::model;
-pub(crate) use tokens::{IMAGE, IMAGE_LOW, PER_CALL, document};
 
 use crate::json::{
     AnyObject, Bool, Each, Found, Maybe, Members, Object, OneOf, Read, Real, Skip, Text, Whole, Wrong,
@@ -289,7 +287,7 @@ fn tokens(count: i64) -> u32 {
 }
 
 /// Where a part of the body is in it.
-fn span(body: &str, part: &str) -> Span {
+pub(super) fn span(body: &str, part: &str) -> Span {
     let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
     start..start + part.len()
 }

@@ -1,7 +1,9 @@
 //! What only shows when all fields are read.
 
-use super::{Survey, tokens};
+use super::Survey;
 use crate::json::Wrong;
+use std::sync::Arc;
+use tokens::{Family, OPENAI};
 use vocab::Caps;
 
 impl Survey {
@@ -45,7 +47,12 @@ impl Survey {
         needs.set(Caps::SCHEMA_WITH_TOOLS, schema && tools);
         needs.set(Caps::SCHEMA_STREAM, schema && brief.stream);
         self.untidy |= messages.untidy || self.tools.empty;
-        brief.tokens_in = tokens::estimate(messages, self.tools.bytes);
+        let mut size = messages.size;
+        size.messages(&OPENAI, messages.count);
+        size.define(self.tools.bytes);
+        size.tools = tools;
+        brief.tokens_in = Family::Other.likely(&size);
+        brief.size = Arc::new(size);
         Ok(())
     }
 }

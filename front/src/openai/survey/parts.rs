@@ -1,8 +1,8 @@
 //! The parts of a content: text, pictures, sound, documents.
 
 use super::message::Messages;
-use super::tokens;
-use crate::json::{Maybe, Members, Object, OneOf, Quoted, Read, Skip, Text, Wrong, filled, length};
+use crate::json::{Maybe, Members, Object, OneOf, Quoted, Read, Skip, Spoken, Text, Wrong, filled, length};
+use tokens::OPENAI;
 use vocab::Caps;
 
 /// The kinds of parts: the values of `type`, and the names of the fields that go with them.
@@ -28,9 +28,7 @@ impl<'de> Read<'de> for Part<'_> {
                 "image_url" => object.value(Maybe(Image(all)))?,
                 "input_audio" => object.value(Maybe(Audio(all)))?,
                 "file" => object.value(Maybe(File(all)))?,
-                "text" | "refusal" => {
-                    object.value(Maybe(Text(length)))?.map(|length| all.text_bytes += length)
-                }
+                "text" | "refusal" => object.value(Maybe(Spoken(&mut all.size)))?.map(drop),
                 _ => {
                     all.untidy = true;
                     object.value(Skip)?;
@@ -62,7 +60,7 @@ impl<'de> Read<'de> for Image<'_> {
     type Out = ();
 
     fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
-        let mut tokens = tokens::IMAGE;
+        let mut tokens = OPENAI.image;
         let mut needs = None;
         while let Some(key) = object.key(&["url", "detail"])? {
             match key {
@@ -70,14 +68,14 @@ impl<'de> Read<'de> for Image<'_> {
                 "detail" => {
                     let detail = object.value(Maybe(OneOf(&["auto", "low", "high", "original"])))?;
                     if detail == Some("low") {
-                        tokens = tokens::IMAGE_LOW;
+                        tokens = OPENAI.image_low;
                     }
                 }
                 _ => drop(object.value(Skip)?),
             }
         }
         self.0.needs |= Caps::VISION | needs.ok_or_else(|| Wrong::missing("url"))?;
-        self.0.extra_tokens += tokens;
+        self.0.size.frame(tokens, 1);
         Ok(())
     }
 }
@@ -100,7 +98,7 @@ impl<'de> Read<'de> for Audio<'_> {
         let data = data.ok_or_else(|| Wrong::missing("data"))?;
         format.ok_or_else(|| Wrong::missing_one_of("format", &FORMATS))?;
         self.0.needs |= Caps::AUDIO_IN;
-        self.0.extra_tokens += tokens::audio(data);
+        self.0.size.frame(OPENAI.sound(data), 1);
         Ok(())
     }
 }
@@ -123,11 +121,11 @@ impl<'de> Read<'de> for File<'_> {
         let Self(all) = self;
         all.needs |= Caps::PDF;
         match (data, id) {
-            (Some(data), None) => all.extra_tokens += tokens::document(data),
+            (Some(data), None) => all.size.frame(OPENAI.document(data), 1),
             // Only where it was uploaded is the id known.
             (None, Some(_)) => {
                 all.needs |= Caps::OPENAI_ONLY;
-                all.extra_tokens += tokens::document(0);
+                all.size.frame(OPENAI.document(0), 1);
             }
             (Some(_), Some(_)) => return Err(Wrong::field("expected `file_data` or `file_id`, got both")),
             (None, None) => return Err(Wrong::field("expected `file_data` or `file_id`, got neither")),

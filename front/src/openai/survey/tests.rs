@@ -138,10 +138,16 @@ fn what_stricter_servers_refuse_is_untidy() {
 
 #[test]
 fn tokens_grow_with_what_is_said() {
-    let text =
-        |n: usize| look(&saying(&format!(r#"{{"role":"user","content":"{}"}}"#, "x".repeat(n)))).unwrap();
-    assert_eq!(text(400).brief.tokens_in, 100 + 4 + 3);
+    let text = |n: usize| {
+        look(&saying(&format!(r#"{{"role":"user","content":"{}"}}"#, "two words ".repeat(n)))).unwrap()
+    };
+    assert!((190..230).contains(&text(100).brief.tokens_in), "{}", text(100).brief.tokens_in);
     assert_eq!(text(0).brief.tokens_in, 7);
+    // As it is written makes no difference.
+    let plain = look(&saying(r#"{"role":"user","content":"a\nb é 😀/"}"#)).unwrap().brief;
+    let escaped =
+        look(&saying(r#"{"role":"user","content":"\u0061\n\u0062 \u00e9 \ud83d\ude00\/"}"#)).unwrap().brief;
+    assert_eq!((plain.size, plain.tokens_in), (escaped.size, escaped.tokens_in));
     let effort = look(&with(r#""reasoning_effort":"xhigh""#)).unwrap().brief.effort;
     assert_eq!(effort, Some(Effort::Xhigh));
 }

@@ -2,7 +2,7 @@
 
 use super::Totals;
 use super::items::{Item, Kind};
-use crate::json::{Array, Found, Items as ArrayItems, Read, Wrong};
+use crate::json::{Array, Found, Items as ArrayItems, Read, Wrong, say};
 use vocab::Caps;
 
 /// The input, added up.
@@ -23,7 +23,7 @@ impl<'de> Read<'de> for Items<'_> {
     fn plain(self, found: Found<'_>) -> Result<Input, Wrong> {
         match found {
             Found::Text(text) => {
-                self.0.text_bytes += text.len();
+                say(&mut self.0.size, text);
                 Ok(Input { count: 1, called: false })
             }
             other => Err(Wrong::instead_of(other, Self::WANTED)),

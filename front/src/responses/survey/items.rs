@@ -3,11 +3,11 @@
 use super::parts::{Content, Speaker};
 use super::{Totals, stored};
 use crate::json::{
-    Array, Found, Items, Maybe, Members, Object, OneOf, Quoted, Read, Skip, Text, Wrong, filled, length,
-    owned, parsed, shortened,
+    Array, Found, Items, Maybe, Members, Object, OneOf, Quoted, Read, Skip, Spoken, Text, Wrong, filled,
+    length, owned, parsed, shortened,
 };
-use crate::openai::survey::PER_CALL;
 use crate::responses::seal;
+use tokens::{OPENAI, Size};
 
 const FIELDS: [&str; 13] = [
     "type",
@@ -172,19 +172,19 @@ impl Reading<'_> {
         }
         match (self.kind.unwrap_or(Kind::Other), key) {
             // Whatever it is, it goes to a Responses provider as it came, and is read there.
-            (Kind::Other, _) => self.all.text_bytes += value.give(Skip)?,
+            (Kind::Other, _) => self.all.size.define(value.give(Skip)?),
             (_, "id" | "status" | "phase") => drop(value.give(Maybe(Text(length)))?),
             (Kind::Message, "role") => self.role = Some(value.give(OneOf(&ROLES))?),
             (Kind::Message, "content") => {
                 let at = format!("input[{}].content", self.at);
                 self.parts = Some(value.give(Content { all: self.all, at })?);
             }
-            (Kind::Call, "name") => self.all.text_bytes += value.give(Text(filled))?,
-            (Kind::Call, "arguments") => self.all.text_bytes += value.give(Text(length))?,
+            (Kind::Call, "name") => self.all.size.define(value.give(Text(filled))?),
+            (Kind::Call, "arguments") => drop(value.give(Spoken(&mut self.all.size))?),
             (Kind::Call, "parsed_arguments") => drop(value.give(Skip)?),
             (Kind::Call | Kind::Output, "call_id") => {
                 value.give(Text(filled))?;
-                self.all.extra_tokens += PER_CALL / 2;
+                self.all.size.frame(OPENAI.call / 2, 1);
             }
             (Kind::Output, "output") => {
                 let at = format!("input[{}].output", self.at);
@@ -197,12 +197,10 @@ impl Reading<'_> {
             // Says whose result it is once more.
             (Kind::Output, "name") => drop(value.give(Maybe(Text(length)))?),
             (Kind::Reasoning, "summary") => {
-                let text = value.give(Thoughts)?;
-                self.all.text_bytes += text;
+                value.give(Thoughts(&mut self.all.size))?;
             }
             (Kind::Reasoning, "content") => {
-                let text = value.give(Maybe(Thoughts))?.unwrap_or(0);
-                self.all.text_bytes += text;
+                value.give(Maybe(Thoughts(&mut self.all.size)))?;
             }
             (Kind::Reasoning, "encrypted_content") => {
                 self.sealed = value.give(Maybe(Text(own)))?.unwrap_or(false);
@@ -261,36 +259,33 @@ fn own(sealed: Quoted<'_>) -> Result<bool, Wrong> {
     Ok(!sealed.is_empty() && !seal::is_ours(&sealed.text()))
 }
 
-/// Pieces of a summary, or of reasoning itself: their length.
-struct Thoughts;
+/// Pieces of a summary, or of reasoning itself.
+struct Thoughts<'s>(&'s mut Size);
 
-impl<'de> Read<'de> for Thoughts {
-    type Out = usize;
+impl<'de> Read<'de> for Thoughts<'_> {
+    type Out = ();
     const WANTED: &'static str = "an array";
 
-    fn plain(self, found: Found<'_>) -> Result<usize, Wrong> {
+    fn plain(self, found: Found<'_>) -> Result<(), Wrong> {
         Err(Wrong::instead_of(found, Self::WANTED))
     }
 
-    fn array<A: Items<'de>>(self, mut array: Array<A>) -> Result<usize, Wrong> {
-        let mut text = 0;
-        while let Some(length) = array.next(Thought)? {
-            text += length;
-        }
-        Ok(text)
+    fn array<A: Items<'de>>(self, mut array: Array<A>) -> Result<(), Wrong> {
+        while array.next(Thought(self.0))?.is_some() {}
+        Ok(())
     }
 }
 
-struct Thought;
+struct Thought<'s>(&'s mut Size);
 
-impl<'de> Read<'de> for Thought {
-    type Out = usize;
+impl<'de> Read<'de> for Thought<'_> {
+    type Out = ();
 
-    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<usize, Wrong> {
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<(), Wrong> {
         let mut text = None;
         while let Some(key) = object.key(&["type", "text"])? {
             match key {
-                "text" => text = Some(object.value(Text(length))?),
+                "text" => text = Some(object.value(Spoken(self.0)).map(drop)?),
                 _ => drop(object.value(Skip)?),
             }
         }

@@ -20,8 +20,8 @@ mod tests;
 mod tools;
 
 use crate::json::{
-    AnyObject, Bool, Found, Maybe, Members, Object, OneOf, Read, Real, Skip, Text, Whole, Wrong, length,
-    read, shortened, text,
+    AnyObject, Bool, Found, Maybe, Members, Object, OneOf, Read, Real, Skip, Spoken, Text, Whole, Wrong,
+    length, read, shortened, text,
 };
 use crate::openai::survey as openai;
 use bytes::Bytes;
@@ -76,9 +76,7 @@ struct Survey {
 /// What is added up over the whole request.
 #[derive(Debug, Default, PartialEq)]
 struct Totals {
-    text_bytes: usize,
-    /// Tokens of what is not text.
-    extra_tokens: usize,
+    size: tokens::Size,
     needs: Caps,
     /// There is reasoning that only whoever made it can take back, or nobody: a Responses provider would refuse it.
     untidy: bool,
@@ -156,7 +154,7 @@ impl Survey {
             "model" => brief.model = object.value(Text(openai::model))?,
             "input" => self.input = Some(object.value(input::Items(all))?),
             "instructions" => {
-                all.text_bytes += object.value(Maybe(Text(length)))?.unwrap_or(0);
+                object.value(Maybe(Spoken(&mut all.size)))?;
             }
             "stream" => brief.stream = object.value(Maybe(Bool))?.unwrap_or(false),
             "max_output_tokens" => {

@@ -1,13 +1,10 @@
 //! What only shows when all fields are read.
 
-use super::{Survey, Totals};
+use super::Survey;
 use crate::json::Wrong;
+use std::sync::Arc;
+use tokens::{Family, OPENAI};
 use vocab::{Caps, Effort};
-
-const BYTES_PER_TOKEN: usize = 4;
-/// Role and separators, as in chat completions.
-const PER_ITEM: usize = 4;
-const PER_REPLY: usize = 3;
 
 impl Survey {
     /// Holds the fields against each other and fills in the rest of the brief.
@@ -37,18 +34,16 @@ impl Survey {
         let schema = needs.contains(Caps::JSON_SCHEMA);
         needs.set(Caps::SCHEMA_WITH_TOOLS, schema && tools);
         needs.set(Caps::SCHEMA_STREAM, schema && brief.stream);
-        brief.tokens_in = estimate(&self.all, input.count, self.tools.bytes);
+        let mut size = self.all.size;
+        size.messages(&OPENAI, input.count);
+        size.define(self.tools.bytes);
+        size.tools = tools;
+        brief.tokens_in = Family::Other.likely(&size);
+        brief.size = Arc::new(size);
         Ok(())
     }
 }
 
 fn missing(wanted: &str) -> Wrong {
     Wrong::field(format!("the field is missing; expected {wanted}"))
-}
-
-/// An estimate for routing and for holds, as for chat completions.
-fn estimate(all: &Totals, items: usize, tool_bytes: usize) -> u32 {
-    let text = (all.text_bytes + tool_bytes).div_ceil(BYTES_PER_TOKEN);
-    let sum = text + items * PER_ITEM + PER_REPLY + all.extra_tokens;
-    u32::try_from(sum).unwrap_or(u32::MAX)
 }

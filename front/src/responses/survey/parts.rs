@@ -2,10 +2,11 @@
 
 use super::Totals;
 use crate::json::{
-    Array, Found, Items, Maybe, Members, Object, Quoted, Read, Skip, Text, Wrong, filled, length, owned,
-    shortened,
+    Array, Found, Items, Maybe, Members, Object, Quoted, Read, Skip, Spoken, Text, Wrong, filled, length,
+    owned, say, shortened,
 };
-use crate::openai::survey::{IMAGE, IMAGE_LOW, document, image_url};
+use crate::openai::survey::image_url;
+use tokens::OPENAI;
 use vocab::Caps;
 
 /// The kinds of parts that others can be told too, and the field of each that has to be there.
@@ -70,7 +71,7 @@ impl<'de> Read<'de> for Content<'_> {
     fn plain(self, found: Found<'_>) -> Result<Speaker, Wrong> {
         match found {
             Found::Text(text) => {
-                self.all.text_bytes += text.len();
+                say(&mut self.all.size, text);
                 Ok(Speaker::default())
             }
             other => Err(Wrong::instead_of(other, Self::WANTED)),
@@ -105,7 +106,6 @@ struct Part<'t, 'p> {
 struct Has {
     kind: Option<String>,
     there: u32,
-    text: usize,
     /// What the picture's address needs.
     image: Option<Caps>,
     low: bool,
@@ -127,7 +127,7 @@ impl<'de> Read<'de> for Part<'_, '_> {
             }
             match key {
                 "type" => has.kind = Some(object.value(Text(owned))?),
-                "text" | "refusal" => has.text += object.value(Text(length))?,
+                "text" | "refusal" => drop(object.value(Spoken(&mut self.all.size))?),
                 "image_url" => has.image = object.value(Maybe(Text(image_url)))?,
                 "file_id" => has.file_id = object.value(Maybe(Text(filled)))?.is_some(),
                 "file_data" => has.data = object.value(Maybe(Text(filled)))?,
@@ -154,7 +154,6 @@ impl Part<'_, '_> {
         let Self { all, content, place } = self;
         let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
         let Some(kind) = &has.kind else { return Err(Wrong::missing_one_of("type", &names)) };
-        all.text_bytes += has.text;
         let Some((kind, needed)) = KINDS.iter().find(|(name, _)| name == kind).copied() else {
             all.only(format!("{content}[{place}].type"));
             return Ok(None);
@@ -168,7 +167,7 @@ impl Part<'_, '_> {
         match kind {
             "input_image" => {
                 all.needs |= Caps::VISION;
-                all.extra_tokens += if has.low { IMAGE_LOW } else { IMAGE };
+                all.size.frame(if has.low { OPENAI.image_low } else { OPENAI.image }, 1);
                 match (has.image, has.file_id) {
                     (Some(needs), false) => all.needs |= needs,
                     (None, true) => all.only(format!("{content}[{place}].file_id")),
@@ -180,7 +179,7 @@ impl Part<'_, '_> {
             }
             "input_file" => {
                 all.needs |= Caps::PDF;
-                all.extra_tokens += document(has.data.unwrap_or(0));
+                all.size.frame(OPENAI.document(has.data.unwrap_or(0)), 1);
                 match (has.data.is_some(), has.url, has.file_id) {
                     (true, false, false) | (false, true, false) => {}
                     // Only where it was uploaded is the id known.

@@ -89,7 +89,7 @@ impl<'de> Read<'de> for Format<'_> {
                 "type" => kind = Some(object.value(Text(owned))?),
                 "name" => name = object.value(Text(filled)).map(|_| true)?,
                 "schema" => {
-                    all.text_bytes += object.value(AnyObject)?;
+                    all.size.define(object.value(AnyObject)?);
                     schema = true;
                 }
                 "description" => drop(object.value(Maybe(Text(length)))?),

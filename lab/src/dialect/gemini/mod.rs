@@ -3,6 +3,7 @@
 mod history;
 mod read;
 mod say;
+mod task;
 
 use super::{Incoming, Page, Route, Told, Tongue, header};
 use crate::ask::{Ask, Refusal, Why};
@@ -10,6 +11,7 @@ use crate::scenario::{Model, Provider};
 use crate::wire::{Framing, Piece};
 use http::HeaderMap;
 use serde_json::{Value, json};
+use vocab::Kind;
 
 pub(crate) struct Gemini;
 
@@ -28,6 +30,10 @@ impl Tongue for Gemini {
             ("POST", Some((model, "streamGenerateContent"))) => {
                 Route::Chat { model: Some(model.to_owned()), stream: Some(true), sse }
             }
+            ("POST", Some((model, "embedContent"))) => Route::Embed { model: model.to_owned(), batch: false },
+            ("POST", Some((model, "batchEmbedContents"))) => {
+                Route::Embed { model: model.to_owned(), batch: true }
+            }
             ("POST", Some((model, "countTokens"))) => Route::Count { model: Some(model.to_owned()) },
             ("GET", None) => Route::ModelCard(rest.to_owned()),
             _ => Route::Unknown,
@@ -40,7 +46,20 @@ impl Tongue for Gemini {
     }
 
     fn read(&self, incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
-        read::read(incoming)
+        let kind = |name: &str| incoming.provider.model(name).map(|model| model.kind);
+        match incoming.route {
+            Route::Embed { model, batch } if kind(model).is_none_or(|kind| kind == Kind::Embedding) => {
+                task::embed(incoming, model, *batch)
+            }
+            Route::Embed { model, .. } => Err(Refusal::of(Why::NoModel(model.clone()))),
+            Route::Chat { model: Some(model), stream, sse } if kind(model) == Some(Kind::Image) => {
+                task::draw(incoming, model, stream.unwrap_or(false), *sse)
+            }
+            Route::Chat { model: Some(model), .. } if kind(model) == Some(Kind::Embedding) => {
+                Err(Refusal::of(Why::NoModel(model.clone())))
+            }
+            _ => read::read(incoming),
+        }
     }
 
     fn refuse(&self, _provider: &Provider, refusal: &Refusal) -> Page {
@@ -48,11 +67,20 @@ impl Tongue for Gemini {
     }
 
     fn whole(&self, told: &Told<'_>) -> Value {
-        say::whole(told)
+        match &told.ask.task {
+            Some(task) => task::whole(told, task),
+            None => say::whole(told),
+        }
     }
 
     fn frames(&self, told: &Told<'_>) -> Vec<Piece> {
-        say::frames(told)
+        match &told.ask.task {
+            Some(task) => vec![
+                Piece::json(crate::wire::Part::Content, task::whole(told, task), told.answer.figures.output)
+                    .reporting(told.figures()),
+            ],
+            None => say::frames(told),
+        }
     }
 
     fn framing(&self, ask: &Ask, _crlf: bool) -> Framing {

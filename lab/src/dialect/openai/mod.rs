@@ -4,6 +4,7 @@ pub(super) mod frames;
 mod history;
 pub(super) mod read;
 pub(super) mod say;
+pub(super) mod task;
 mod wishes;
 
 use super::{Incoming, Page, Route, Told, Tongue, bearer};
@@ -21,6 +22,8 @@ impl Tongue for Openai {
         let rest = path.strip_prefix("/openai").unwrap_or(path);
         match (method, rest.strip_prefix("/v1").unwrap_or(rest)) {
             ("POST", "/chat/completions") => Route::chat(),
+            ("POST", "/embeddings") => Route::Embeddings,
+            ("POST", "/images/generations") => Route::Images,
             ("GET", "/models") => Route::Models,
             ("GET", "/health" | "/api/version" | "/") if local => Route::Health,
             ("GET", other) => match other.strip_prefix("/models/") {
@@ -36,7 +39,11 @@ impl Tongue for Openai {
     }
 
     fn read(&self, incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
-        read::read(incoming.provider, incoming.body)
+        match incoming.route {
+            Route::Embeddings => task::read(incoming, false),
+            Route::Images => task::read(incoming, true),
+            _ => read::read(incoming.provider, incoming.body),
+        }
     }
 
     fn refuse(&self, provider: &Provider, refusal: &Refusal) -> Page {
@@ -44,7 +51,10 @@ impl Tongue for Openai {
     }
 
     fn whole(&self, told: &Told<'_>) -> Value {
-        say::whole(told, told.provider.flavour.into())
+        match &told.ask.task {
+            Some(task) => task::whole(told, task),
+            None => say::whole(told, told.provider.flavour.into()),
+        }
     }
 
     fn frames(&self, told: &Told<'_>) -> Vec<Piece> {

@@ -19,6 +19,11 @@ pub fn chat(usage: &Value) -> Option<Usage> {
     tokens(usage, Bucket::Output)
 }
 
+/// The usage object of embeddings and of images: what is made and not split is a picture.
+pub(super) fn task(usage: &Value) -> Option<Usage> {
+    tokens(usage, Bucket::OutputImage)
+}
+
 /// The usage of a whole reply or a frame: of the compound's parts where it has any (Groq bills by them), else its own,
 /// else that in `x_groq`; with what the reply says of its service tier.
 pub fn of_reply(body: &Value) -> Option<Usage> {

@@ -1,0 +1,158 @@
+//! The client's side of an answer, whatever its protocol: told whole, as a stream, or kept waiting until it begins.
+
+use super::asks::{troubled, untold};
+use super::body::Body;
+use super::fields::Response;
+use super::heads;
+use super::serve::{Call, Front};
+use super::speak::{Speaking, Tongue};
+use super::waiting::{Answering, For, Waiting};
+use crate::refusal::Refusal;
+use crate::report::credits;
+use billing::Credits;
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Either, select};
+use relay::{Answer, Ask, Bill, Content, Served, Trouble};
+use std::sync::Arc;
+use vocab::{Duration, Event, Instant};
+
+/// Of which request an answer is told.
+#[derive(Clone, Copy)]
+pub(super) struct Of<'a> {
+    pub id: &'a str,
+    pub started: Instant,
+}
+
+impl<'a> Of<'a> {
+    const fn call(call: &Call<'a>) -> Self {
+        Self { id: call.id, started: call.started }
+    }
+}
+
+/// A whole answer that is no bytes of the client's own dialect.
+pub(super) struct Whole<'a> {
+    pub events: &'a [Event],
+    pub served: &'a Served,
+    pub bill: &'a Bill,
+    pub credits: &'a Credits,
+}
+
+/// How one request's client is told things: its protocol, and what it asked to see. Owns what it needs, as it may be
+/// needed when the request is long gone.
+pub(super) trait Client: Send + 'static {
+    fn whole(&self, of: Of<'_>, answer: &Whole<'_>) -> Vec<u8>;
+
+    /// What a stream is told by, with the name of the model that answers.
+    fn tongue(&self, of: Of<'_>, model: &str) -> Tongue;
+
+    /// Whether bytes of a provider can be bytes of this client's dialect.
+    fn passes(&self) -> bool {
+        true
+    }
+
+    fn refusal(&self, id: &str, trouble: &Trouble) -> Refusal {
+        troubled(id, trouble)
+    }
+}
+
+impl Client for Box<dyn Client> {
+    fn whole(&self, of: Of<'_>, answer: &Whole<'_>) -> Vec<u8> {
+        (**self).whole(of, answer)
+    }
+
+    fn tongue(&self, of: Of<'_>, model: &str) -> Tongue {
+        (**self).tongue(of, model)
+    }
+
+    fn passes(&self) -> bool {
+        (**self).passes()
+    }
+
+    fn refusal(&self, id: &str, trouble: &Trouble) -> Refusal {
+        (**self).refusal(id, trouble)
+    }
+}
+
+/// What there is when patience ends.
+enum Soon {
+    Answer(Result<Answer, Trouble>),
+    Not(Answering),
+}
+
+impl Front {
+    /// Asks, and waits for an answer that is no stream as long as it takes.
+    fn asked(&self, ask: Ask, patience: Duration) -> BoxFuture<'_, Soon> {
+        if !ask.brief().stream || patience == Duration::ZERO {
+            return Box::pin(self.relay.serve(ask).map(Soon::Answer));
+        }
+        let relay = Arc::clone(&self.relay);
+        let answer: Answering = Box::pin(async move { relay.serve(ask).await });
+        Box::pin(select(answer, self.relay.clock().sleep(patience)).map(|first| match first {
+            Either::Left((answer, _)) => Soon::Answer(answer),
+            Either::Right(((), answer)) => Soon::Not(answer),
+        }))
+    }
+
+    /// Asks, and fills in the response; how long providers were waited for. What is asked is put aside at once, because
+    /// every future around this one is moved with all that it holds.
+    pub(super) fn tell<'a>(
+        &'a self,
+        call: &'a Call<'_>,
+        ask: Ask,
+        client: impl Client,
+        response: &'a mut Response,
+    ) -> impl Future<Output = Result<Duration, Refusal>> + Send + 'a {
+        let patience = Duration::from_millis(call.settings.keep_alive_ms);
+        let answer = self.asked(ask, patience);
+        async move {
+            match answer.await {
+                Soon::Answer(Ok(answer)) => told(call, answer, &client, response),
+                Soon::Answer(Err(trouble)) => Err(client.refusal(call.id, &trouble)),
+                Soon::Not(answer) => {
+                    let trailers = heads::takes_trailers(&call.head.headers);
+                    let whom = For { client: Box::new(client), credits: credits(call.settings), trailers };
+                    let waiting =
+                        Waiting::new(Arc::clone(&self.relay), answer, patience, Of::call(call), whom);
+                    heads::unsaid(&mut response.fields, waiting.kind(), trailers);
+                    response.body = Body::Waiting(Box::new(waiting));
+                    Ok(patience)
+                }
+            }
+        }
+    }
+}
+
+fn told(
+    call: &Call<'_>,
+    answer: Answer,
+    client: &impl Client,
+    response: &mut Response,
+) -> Result<Duration, Refusal> {
+    let (of, credits) = (Of::call(call), credits(call.settings));
+    match answer {
+        Answer::Whole { served, content, bill } => {
+            let bytes = match content {
+                Content::Raw(bytes) if client.passes() => bytes,
+                Content::Events(events) => {
+                    let answer = Whole { events: &events, served: &served, bill: &bill, credits: &credits };
+                    Bytes::from(client.whole(of, &answer))
+                }
+                Content::Raw(_) | Content::Made(_) => return Err(untold(call.id)),
+            };
+            heads::whole(&mut response.fields, &served, &bill, &credits);
+            response.body = bytes.into();
+            Ok(bill.upstream)
+        }
+        Answer::Stream { served, speech } => {
+            let tongue = client.tongue(of, &served.model);
+            let trailers = heads::takes_trailers(&call.head.headers);
+            heads::stream(&mut response.fields, tongue.kind(), &served, &credits, trailers);
+            let upstream = served.upstream;
+            let (speech, id) = (Box::new(speech), call.id.to_owned());
+            let speaking = Speaking::new(speech, tongue, id, served, credits, trailers);
+            response.body = Body::Stream(Box::new(speaking));
+            Ok(upstream)
+        }
+    }
+}
