@@ -39,6 +39,16 @@ pub(crate) struct Choice {
     pub text: String,
     pub calls: Vec<Made>,
     pub finish: Finish,
+    /// The text is why it will not answer.
+    pub refuses: bool,
+    /// The page that the text rests on.
+    pub cited: Option<String>,
+}
+
+impl Choice {
+    fn new(reasoning: String, finish: Finish) -> Self {
+        Self { reasoning, text: String::new(), calls: vec![], finish, refuses: false, cited: None }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +100,9 @@ pub(crate) fn answer(given: &Given<'_>) -> Answer {
     } else {
         figures.written = given.cached.written;
     }
+    if let Some(written) = given.marker.written {
+        figures.written = u64::from(written).min(figures.input - figures.cached);
+    }
     for made in &choices {
         figures.reasoning += tokens(&made.reasoning);
         figures.output += tokens(&made.text) + made.calls.iter().map(|c| tokens(&c.text)).sum::<u64>();
@@ -100,7 +113,7 @@ pub(crate) fn answer(given: &Given<'_>) -> Answer {
 fn choice(given: &Given<'_>, id: u64, first: bool) -> Choice {
     let Given { model, ask, troubles, .. } = given;
     let mut dice = Dice::seeded(id);
-    let silent = |finish| Choice { reasoning: String::new(), text: String::new(), calls: vec![], finish };
+    let silent = |finish| Choice::new(String::new(), finish);
     if troubles.has(Kind::ZeroTokens) {
         return silent(Finish::Stop);
     }
@@ -115,7 +128,7 @@ fn choice(given: &Given<'_>, id: u64, first: bool) -> Choice {
     let reasoning = reasoning.to_owned();
     let left = limit - tokens(&reasoning);
     if cut || left == 0 {
-        return Choice { reasoning, text: String::new(), calls: vec![], finish: Finish::Length };
+        return Choice::new(reasoning, Finish::Length);
     }
 
     let calls = calls(given, &mut dice, first);
@@ -136,7 +149,9 @@ fn choice(given: &Given<'_>, id: u64, first: bool) -> Choice {
         text.truncate(kept);
         finish = Finish::Filtered;
     }
-    Choice { reasoning, text, calls: vec![], finish }
+    let refuses = given.marker.refuse.is_some();
+    let cited = given.marker.cite.clone();
+    Choice { text, refuses, cited, ..Choice::new(reasoning, finish) }
 }
 
 /// The last call that does not fit is cut off in the middle, as a model that runs out of tokens does it.
@@ -155,7 +170,7 @@ fn trim_calls(reasoning: String, calls: Vec<Made>, mut left: u64) -> Choice {
             break;
         }
     }
-    Choice { reasoning, text: String::new(), calls: kept, finish }
+    Choice { calls: kept, ..Choice::new(reasoning, finish) }
 }
 
 fn reasoning_tokens(given: &Given<'_>) -> u32 {
@@ -226,7 +241,7 @@ fn calls(given: &Given<'_>, dice: &mut Dice, first: bool) -> Vec<Made> {
 
 fn text(given: &Given<'_>, dice: &mut Dice) -> String {
     let Given { model, ask, marker, .. } = given;
-    if let Some(say) = &marker.say {
+    if let Some(say) = marker.refuse.as_ref().or(marker.say.as_ref()) {
         return say.clone();
     }
     match &ask.shape {

@@ -11,6 +11,9 @@
 //! | `reasoning=N` | that many tokens of reasoning, where the model reasons at all |
 //! | `calls=N` | that many tool calls (0: none), where tools are offered |
 //! | `say="TEXT"` | exactly this answer |
+//! | `refuse="TEXT"` | the model refuses in these words, where the dialect has words apart for that; else they are its answer |
+//! | `cite="URL"` | the answer is said to rest on this page, where the dialect has a way to say so |
+//! | `written=N` | that many tokens of the prompt are said to be written to the cache, where that is ever said |
 //! | `only=NAME` | what follows in this marker counts only for the provider of that name; may be repeated: `only=a,b` |
 //! | `first=N` | what follows counts only for the first N requests that carry this very marker (over all providers that it counts for) |
 
@@ -24,6 +27,9 @@ pub struct Marker {
     pub reasoning: Option<u32>,
     pub calls: Option<u32>,
     pub say: Option<String>,
+    pub refuse: Option<String>,
+    pub cite: Option<String>,
+    pub written: Option<u32>,
 }
 
 impl Marker {
@@ -58,6 +64,9 @@ impl Marker {
                 ("reasoning", _) => self.reasoning = number,
                 ("calls", _) => self.calls = number,
                 ("say", _) => self.say = Some(value),
+                ("refuse", _) => self.refuse = Some(value),
+                ("cite", _) => self.cite = Some(value),
+                ("written", _) => self.written = number,
                 _ => {}
             }
         }

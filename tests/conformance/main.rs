@@ -189,8 +189,9 @@ fn crowd(shell: &Shell) {
     // What one sets aside besides its output is found out by asking for it.
     let probe = shell.request(world::CROWD, "POST", "/api/route/explain", &[], &body.replace("TOKENS", "1"));
     let explained = shell.open().ask(&probe).is(200).json();
-    let input = u32::try_from(explained["tokens_in"].as_u64().unwrap()).unwrap();
-    let tokens = 100 - input;
+    let dearest = explained["record"]["candidates"][0]["dearest_usd"].as_str().unwrap();
+    let millionths: u32 = dearest.strip_prefix("0.").unwrap()[..6].parse().unwrap();
+    let tokens = 101 - millionths;
     let mut statuses: Vec<u16> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..50).map(|place| scope.spawn(move || ask(place, tokens).status)).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()

@@ -180,7 +180,7 @@ fn errors_of_the_door_are_in_googles_words_too() {
     let weir = Weir::alone();
     for (method, path, status, word) in [
         ("GET", "/v1beta/models/auto:generateContent", 405, "UNIMPLEMENTED"),
-        ("POST", "/v1beta/models/auto:embedContent", 405, "UNIMPLEMENTED"),
+        ("POST", "/v1beta/models/auto:predict", 405, "UNIMPLEMENTED"),
         ("POST", "/v1beta/tunedModels/x:generateContent", 404, "NOT_FOUND"),
         ("GET", "/v1beta/models/no-such-model", 404, "NOT_FOUND"),
         ("POST", "/v1beta/models/auto:generateContent", 400, "INVALID_ARGUMENT"),

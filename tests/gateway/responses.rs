@@ -234,12 +234,15 @@ fn a_cut_stream_says_so_and_is_paid_as_far_as_it_came() {
             (&json!(true), &json!(true)),
             "{trouble}: {line}"
         );
-        // Nothing was reported, so what came is counted: four bytes a token.
+        // Nothing was reported, so what came is estimated: English has four bytes a token, more or less.
         let content = |f: &Frame| f.json()["choices"][0]["delta"]["content"].as_str().map(str::len);
         let bytes: usize = frames.iter().filter_map(content).sum();
-        let output = i128::try_from(bytes.div_ceil(4)).unwrap();
-        assert!(output >= 10, "{trouble}: {line}");
-        assert_eq!(line["usage"]["output"], json!(output), "{trouble}: {line}");
+        let output = i128::from(line["usage"]["output"].as_u64().unwrap());
+        let bytes = i128::try_from(bytes).unwrap();
+        assert!(
+            output >= 10 && (bytes / 5..=bytes / 3).contains(&output),
+            "{trouble}: {bytes} bytes, {line}"
+        );
         let input = i128::from(line["usage"]["input"].as_u64().unwrap());
         assert_eq!(amount(&line["amount"]), input * INPUT_PICO + output * OUTPUT_PICO, "{trouble}");
         assert_eq!(world.weir.at_rest().1, 0);

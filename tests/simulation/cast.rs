@@ -168,6 +168,11 @@ pub fn model(provider: &str, number: u64, dialect: Dialect, luck: &mut Luck) -> 
     let caches = luck.chance(0.5);
     Model {
         name: format!("{provider}-{}", if number == 0 { "a" } else { "b" }),
+        kind: vocab::Kind::Chat,
+        dimensions: 8,
+        output_image: None,
+        per_tile: None,
+        per_step: None,
         input: Some(usd(input)),
         output: Some(usd(input * luck.between(1, 20))),
         cache_read: caches.then(|| usd(input / luck.between(2, 10))),

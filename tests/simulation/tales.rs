@@ -34,6 +34,11 @@ fn fleet(providers: &[(&str, (Dialect, Flavour))]) -> Pieces {
 fn model(provider: &str, quality: f64) -> Model {
     Model {
         name: format!("{provider}-a"),
+        kind: vocab::Kind::Chat,
+        dimensions: 8,
+        output_image: None,
+        per_tile: None,
+        per_step: None,
         input: Some("1.000000".into()),
         output: Some("4.000000".into()),
         cache_read: None,
@@ -365,6 +370,24 @@ fn an_estimate_stays_within_what_the_request_allowed() {
     let End::Finished(bill) = &heard.end else { panic!("{:?}", heard.end) };
     assert_eq!((bill.usage.tokens_out(), bill.usage.estimated), (10, true));
     tale.end();
+}
+
+#[test]
+fn who_told_nothing_is_listened_to() {
+    for who in [GEMINI, OPENAI, ANTHROPIC, VLLM] {
+        let mut tale = Tale::of(fleet(&[("brook", who)]));
+        let mut used = Vec::new();
+        // The first is estimated by its length, the second counted as it passes, and who tells again is believed again.
+        for (id, fault) in [("a", "fault=usage_missing"), ("b", "fault=usage_missing"), ("c", "")] {
+            let heard = tale.ask(Errand { marker: format!("[[lab: {fault}]]"), ..Errand::plain(id, "auto") });
+            let End::Finished(bill) = &heard.end else { panic!("{:?}", heard.end) };
+            assert_eq!(bill.usage.estimated, !fault.is_empty(), "{who:?}: {bill:?}");
+            used.push((bill.usage.tokens_in(), bill.usage.tokens_out()));
+        }
+        let [(_, first), (_, second), _] = used[..] else { panic!("{used:?}") };
+        assert!(first > 0 && second > 0 && first.abs_diff(second) <= 2 + first / 3, "{who:?}: {used:?}");
+        tale.end();
+    }
 }
 
 #[test]

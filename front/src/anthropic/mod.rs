@@ -1,10 +1,10 @@
 //! Anthropic's Messages, both ways.
 //!
 //! What is dropped without a word on the way to other providers, because the answer is as good without it: cache
-//! breakpoints, `metadata` but for the user's id, `service_tier` (it chooses between kinds of capacity bought from
-//! Anthropic), `diagnostics`, how thoughts are to be displayed, `eager_input_streaming`, betas named in headers (what they
-//! allow stands in fields), citations in earlier answers, and thoughts of earlier turns where the next model is none that
-//! can read them. Everything else that others have no words for makes the request Anthropic's alone
+//! breakpoints, `metadata` but for the user's id, `diagnostics`, that thoughts are not to be displayed,
+//! `eager_input_streaming`, betas named in headers (what they allow stands in fields), citations in earlier answers, and
+//! thoughts of earlier turns where the next model is none that can read them. Everything else that others have no words
+//! for makes the request Anthropic's alone
 //! ([`vocab::Caps::ANTHROPIC_ONLY`]).
 
 mod error;

@@ -272,7 +272,7 @@ fn a_request_says_elsewhere_what_it_says_here() {
     assert_eq!((chat.tool_choice, chat.parallel_tools), (ToolChoice::Function("f".into()), Some(false)));
     assert_eq!(chat.effort, Some(vocab::Effort::Xhigh));
     assert!(matches!(chat.format, Format::JsonSchema { strict: Some(true), .. }));
-    assert!(chat.extra.is_empty());
+    assert_eq!(Value::Object(chat.extra), json!({"service_tier": "default"}));
 }
 
 #[test]
@@ -296,6 +296,19 @@ fn how_hard_it_is_to_think_is_said_in_words() {
         (json!({"type": "enabled", "budget_tokens": 40_000}), json!("low"), Some(Low)),
     ] {
         assert_eq!(effort(thinking, said), (told, told));
+    }
+}
+
+#[test]
+fn what_is_thought_is_asked_for_where_it_is_to_be_shown() {
+    for (display, summary) in
+        [(json!("summarized"), Some("auto")), (json!("omitted"), None), (json!(null), None)]
+    {
+        let chat = chat(
+            &json!({"model": "m", "max_tokens": 50, "thinking": {"type": "adaptive", "display": display},
+            "messages": [{"role": "user", "content": "hello"}]}),
+        );
+        assert_eq!(chat.summary.as_deref(), summary, "{display}");
     }
 }
 

@@ -75,6 +75,10 @@ impl Client for Box<dyn Client> {
 }
 
 /// What there is when patience ends.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and a box for it is what every answer would pay"
+)]
 enum Soon {
     Answer(Result<Answer, Trouble>),
     Not(Answering),

@@ -162,8 +162,14 @@ fn family2(told: &Told<'_>) -> bool {
 }
 
 fn native(map: &json::Object, name: &str) -> Result<Ask, Refusal> {
-    let mut ask =
-        Ask { model: name.to_owned(), n: 1, enveloped: true, showing: Showing::Hidden, ..Ask::default() };
+    let mut ask = Ask {
+        model: name.to_owned(),
+        n: 1,
+        parallel: true,
+        enveloped: true,
+        showing: Showing::Hidden,
+        ..Ask::default()
+    };
     ask.stream = json::flag(map, "stream")?.unwrap_or(false);
     ask.max_tokens = Some(json::count(map, "max_tokens", 0, u32::MAX)?.unwrap_or(MAX_TOKENS));
     ask.seed = json::number(map, "seed", i64::MIN, i64::MAX)?;

@@ -1,5 +1,6 @@
 mod client;
 mod refusals;
+mod said;
 #[cfg(feature = "serve")]
 mod serving;
 mod speech;

@@ -26,7 +26,12 @@ fn body(chat: &Chat, door: &Door, caps: Caps, stream: bool) -> Result<Value, Fau
     let card = &*door.card;
     let no = |field: &str, why: &str| unfit(NAME, field, why);
     for (field, value) in &chat.extra {
-        let hint = matches!(field.as_str(), "prediction" | "prompt_cache_options" | "store" | "service_tier");
+        let hint = match field.as_str() {
+            "prediction" | "prompt_cache_options" | "store" => true,
+            // There is one tier.
+            "service_tier" => matches!(value.as_str(), Some("auto" | "default")),
+            _ => false,
+        };
         if !(value.is_null() || hint || harmless(field, value)) {
             return Err(no(field, "does not know it"));
         }

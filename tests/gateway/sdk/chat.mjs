@@ -150,7 +150,7 @@ async function retried() {
 }
 
 async function left() {
-  const messages = says("x [[lab: tokens=20 reasoning=0 fault=slow_tokens ms=150]]");
+  const messages = says("x [[lab: tokens=300 reasoning=0 fault=slow_tokens ms=150]]");
   const stream = client.chat.completions.stream({ ...ask, messages });
   stream.on("content", () => stream.abort());
   await assert.rejects(stream.finalChatCompletion(), OpenAI.APIUserAbortError);

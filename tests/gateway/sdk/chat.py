@@ -171,8 +171,8 @@ async def cancelled():
     begun = asyncio.Event()
 
     async def long():
-        slow = says("x [[lab: tokens=20 reasoning=0 fault=slow_tokens ms=150]]")
-        async for chunk in await many.chat.completions.create(model=MODEL, messages=slow, stream=True, max_tokens=60):
+        slow = says("x [[lab: tokens=300 reasoning=0 fault=slow_tokens ms=150]]")
+        async for chunk in await many.chat.completions.create(model=MODEL, messages=slow, stream=True, max_tokens=400):
             if chunk.choices and chunk.choices[0].delta.content:
                 begun.set()
 
@@ -182,7 +182,7 @@ async def cancelled():
 
     task = asyncio.create_task(long())
     others = asyncio.gather(*(short() for _ in range(6)))
-    await asyncio.wait_for(begun.wait(), 15)
+    await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     try:
         await task

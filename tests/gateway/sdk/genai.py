@@ -197,8 +197,8 @@ async def cancelled():
     begun = asyncio.Event()
 
     async def long():
-        ask = "x [[lab: tokens=39 reasoning=0 fault=slow_tokens ms=200]]"
-        config = types.GenerateContentConfig(max_output_tokens=40)
+        ask = "x [[lab: tokens=300 reasoning=0 fault=slow_tokens ms=200]]"
+        config = types.GenerateContentConfig(max_output_tokens=400)
         async for _ in await client.aio.models.generate_content_stream(model=MODEL, contents=ask, config=config):
             begun.set()
 
@@ -207,7 +207,7 @@ async def cancelled():
 
     task = asyncio.create_task(long())
     others = asyncio.gather(*(short() for _ in range(10)))
-    await asyncio.wait_for(begun.wait(), 15)
+    await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     try:
         await task

@@ -137,8 +137,8 @@ async def cancelled():
     begun = asyncio.Event()
 
     async def long():
-        ask = [{"role": "user", "content": "x [[lab: tokens=39 fault=slow_tokens ms=200]]"}]
-        async for _ in await many.chat.completions.create(model="auto", messages=ask, stream=True, max_tokens=40):
+        ask = [{"role": "user", "content": "x [[lab: tokens=300 fault=slow_tokens ms=200]]"}]
+        async for _ in await many.chat.completions.create(model="auto", messages=ask, stream=True, max_tokens=400):
             begun.set()
 
     async def short():
@@ -147,7 +147,7 @@ async def cancelled():
 
     task = asyncio.create_task(long())
     others = asyncio.gather(*(short() for _ in range(10)))
-    await asyncio.wait_for(begun.wait(), 15)
+    await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     try:
         await task

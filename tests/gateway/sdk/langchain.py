@@ -142,13 +142,13 @@ async def cancelled():
     begun = asyncio.Event()
 
     async def long():
-        async for piece in llm.astream("x [[lab: tokens=20 reasoning=0 fault=slow_tokens ms=150]]"):
+        async for piece in llm.astream("x [[lab: tokens=300 reasoning=0 fault=slow_tokens ms=150]]"):
             if piece.text:
                 begun.set()
 
     task = asyncio.create_task(long())
     others = asyncio.gather(*(llm.ainvoke("Something short.") for _ in range(4)))
-    await asyncio.wait_for(begun.wait(), 15)
+    await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     try:
         await task

@@ -91,7 +91,7 @@ async function broken() {
 }
 
 async function left() {
-  const messages = says("x [[lab: tokens=39 fault=slow_tokens ms=200]]");
+  const messages = says("x [[lab: tokens=300 fault=slow_tokens ms=200]]");
   const stream = client.messages.stream({ ...ask, messages });
   stream.on("text", () => stream.abort());
   await assert.rejects(stream.finalMessage(), Anthropic.APIUserAbortError);

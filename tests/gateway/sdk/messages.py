@@ -242,8 +242,8 @@ async def cancelled():
     begun = asyncio.Event()
 
     async def long():
-        slow = says("x [[lab: tokens=39 fault=slow_tokens ms=200]]")
-        async with many.messages.stream(model=ANTHROPIC, messages=slow, max_tokens=40) as events:
+        slow = says("x [[lab: tokens=300 fault=slow_tokens ms=200]]")
+        async with many.messages.stream(model=ANTHROPIC, messages=slow, max_tokens=400) as events:
             async for event in events:
                 if event.type == "text":
                     begun.set()
@@ -254,7 +254,7 @@ async def cancelled():
 
     task = asyncio.create_task(long())
     others = asyncio.gather(*(short(model) for model in (OPENAI, ANTHROPIC, GEMINI) for _ in range(4)))
-    await asyncio.wait_for(begun.wait(), 15)
+    await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     try:
         await task

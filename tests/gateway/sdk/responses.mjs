@@ -99,7 +99,7 @@ async function broken() {
 }
 
 async function left() {
-  const input = "x [[lab: tokens=39 fault=slow_tokens ms=200]]";
+  const input = "x [[lab: tokens=300 fault=slow_tokens ms=200]]";
   const stream = client.responses.stream({ ...ask, input });
   stream.on("response.output_text.delta", () => stream.abort());
   await assert.rejects(stream.finalResponse(), OpenAI.APIUserAbortError);

@@ -274,8 +274,8 @@ async def cancelled():
     begun = asyncio.Event()
 
     async def long():
-        slow = "x [[lab: tokens=39 fault=slow_tokens ms=200]]"
-        async with many.responses.stream(model=ANTHROPIC, input=slow, max_output_tokens=40) as events:
+        slow = "x [[lab: tokens=300 fault=slow_tokens ms=200]]"
+        async with many.responses.stream(model=ANTHROPIC, input=slow, max_output_tokens=400) as events:
             async for event in events:
                 if event.type == "response.output_text.delta":
                     begun.set()
@@ -286,7 +286,7 @@ async def cancelled():
 
     task = asyncio.create_task(long())
     others = asyncio.gather(*(short(model) for model in (OPENAI, ITEMS, ANTHROPIC, GEMINI) for _ in range(3)))
-    await asyncio.wait_for(begun.wait(), 15)
+    await asyncio.wait_for(begun.wait(), 60)
     task.cancel()
     try:
         await task

@@ -154,7 +154,7 @@ async function retried() {
 }
 
 async function left() {
-  const prompt = "x [[lab: tokens=20 reasoning=0 fault=slow_tokens ms=150]]";
+  const prompt = "x [[lab: tokens=300 reasoning=0 fault=slow_tokens ms=150]]";
   const stop = new AbortController();
   const answer = streamText({ ...ask, prompt, abortSignal: stop.signal, onError() {} });
   const kinds = [];

@@ -31,8 +31,13 @@ pub fn parse(raw: &RawChat) -> Result<Chat, BadInput> {
     }
     let config = wire.output_config.unwrap_or_default();
     let format = config.format.or(wire.output_format);
-    let off = wire.thinking.is_some_and(|thinking| thinking.kind == "disabled");
+    let off = wire.thinking.as_ref().is_some_and(|thinking| thinking.kind == "disabled");
+    // Only where it is said: elsewhere not every account may see it.
+    let shown = wire.thinking.is_some_and(|thinking| thinking.display.as_deref() == Some("summarized"));
     let (tool_choice, serial) = choice(wire.tool_choice);
+    // As chat completions name it. The other tier, `auto`, leaves the choice to whoever answers.
+    let plain = (wire.service_tier.as_deref() == Some("standard_only"))
+        .then(|| ("service_tier".into(), "default".into()));
     Ok(Chat {
         messages,
         tools: wire.tools.unwrap_or_default().into_iter().map(tool).collect(),
@@ -49,8 +54,10 @@ pub fn parse(raw: &RawChat) -> Result<Chat, BadInput> {
         top_p: wire.top_p,
         stop: wire.stop_sequences.unwrap_or_default(),
         effort: if off { Some(Effort::None) } else { raw.brief.effort },
+        summary: shown.then(|| "auto".into()),
         user: wire.metadata.and_then(|m| m.user_id),
         stream: raw.brief.stream,
+        extra: plain.into_iter().collect(),
         ..Chat::default()
     })
 }
@@ -68,6 +75,7 @@ struct Wire {
     top_p: Option<f64>,
     metadata: Option<WireMetadata>,
     thinking: Option<WireThinking>,
+    service_tier: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +108,7 @@ struct WireFormat {
 struct WireThinking {
     #[serde(rename = "type")]
     kind: String,
+    display: Option<String>,
 }
 
 #[derive(Deserialize)]

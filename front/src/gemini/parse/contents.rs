@@ -149,16 +149,19 @@ impl Talk {
             return self.call(call, sealed);
         }
         if let Some(text) = part.text {
-            // A text's own seal is Gemini's, and a hint there: nobody else can use it.
             if part.thought == Some(true) {
                 return self.thought(&text, sealed);
             }
-            if text.is_empty() {
-                return;
-            }
-            match self.at(Role::Assistant).parts.last_mut() {
+            let parts = &mut self.at(Role::Assistant).parts;
+            match parts.last_mut() {
+                _ if text.is_empty() => {}
                 Some(Part::Text(before)) => before.push_str(&text),
-                _ => self.at(Role::Assistant).parts.push(Part::Text(text)),
+                _ => parts.push(Part::Text(text)),
+            }
+            // Gemini's own seal on a text is a hint: nobody else can use it, and Gemini can do without. Another's is on a
+            // thought that was not shown.
+            if let Some(Seal::Others(seal)) = sealed {
+                parts.push(Part::Thinking { text: String::new(), signature: Some(seal) });
             }
             return;
         }

@@ -163,6 +163,15 @@ struct WireGeneration {
     presence_penalty: Option<f64>,
     #[serde(alias = "frequency_penalty")]
     frequency_penalty: Option<f64>,
+    #[serde(alias = "thinking_config")]
+    thinking_config: Option<WireThinking>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireThinking {
+    #[serde(alias = "include_thoughts")]
+    include_thoughts: Option<bool>,
 }
 
 fn generation(config: WireGeneration, chat: &mut Chat) {
@@ -173,6 +182,10 @@ fn generation(config: WireGeneration, chat: &mut Chat) {
     chat.n = config.candidate_count;
     chat.presence_penalty = config.presence_penalty;
     chat.frequency_penalty = config.frequency_penalty;
+    // Shown only where it is asked for, so it has to be asked for.
+    if config.thinking_config.and_then(|thinking| thinking.include_thoughts) == Some(true) {
+        chat.summary = Some("auto".into());
+    }
     if config.response_logprobs == Some(true) {
         chat.logprobs = Some(config.logprobs.unwrap_or(0));
     }

@@ -43,6 +43,7 @@ fn every_field_has_its_place() {
     assert_eq!((chat.temperature, chat.top_p, chat.effort), (Some(0.5), Some(0.9), Some(Effort::Low)));
     assert_eq!((chat.frequency_penalty, chat.presence_penalty), (Some(1.0), Some(-1.0)));
     assert_eq!(chat.stop, ["x"]);
+    assert_eq!(chat.summary.as_deref(), Some("auto"));
     assert_eq!(chat.messages[0].role, Role::System);
     assert_eq!(chat.messages[0].plain_text(), "Be\nbrief.");
     assert_eq!(
@@ -169,4 +170,25 @@ fn thoughts_go_back_to_whom_they_came_from() {
         ]
     );
     assert_eq!(chat.messages.len(), 3, "what nobody could take is left out");
+}
+
+#[test]
+fn a_thought_that_was_not_shown_comes_back_by_its_seal() {
+    let hidden = json!({ "text": "", "thoughtSignature": seal::wrapped("theirs") });
+    let seal = Part::Thinking { text: String::new(), signature: Some("theirs".into()) };
+    let parts = |parts: Value| {
+        let asked = json!({ "parts": [{ "text": "hi" }] });
+        let mut chat = with(json!({ "contents": [asked, { "role": "model", "parts": parts }, asked] }));
+        (chat.messages.len() == 3).then(|| chat.messages.remove(1).parts)
+    };
+    let said = Part::Text("said".into());
+    assert_eq!(parts(json!([hidden, { "text": "said" }])), Some(vec![seal.clone(), said.clone()]));
+    let after = json!([{ "text": "said", "thoughtSignature": seal::wrapped("theirs") }]);
+    assert_eq!(parts(after), Some(vec![said.clone(), seal]));
+    // Gemini's own is of no use to others, and Gemini can do without.
+    assert_eq!(
+        parts(json!([{ "text": "said" }, { "text": "", "thoughtSignature": "AAAA" }])),
+        Some(vec![said])
+    );
+    assert_eq!(parts(json!([{ "text": "", "thoughtSignature": "AAAA" }])), None);
 }

@@ -38,7 +38,7 @@ fn conversation() -> Value {
             { "role": "assistant", "content": null, "refusal": null, "tool_calls": [
                 { "id": "call_1", "type": "function", "function": { "name": "weather", "arguments": arguments } } ] },
             { "role": "tool", "tool_call_id": "call_1", "content": "{\"degrees\": 31.5, \"path\": \"C:\\\\a\"}" },
-            { "role": "user", "content": "```rust\nfn main() {\n\tprintln!(\"{}\", '\\\\');\n}\n```\n".repeat(200) },
+            { "role": "user", "content": "```rust\nfn main() {\n\tprintln!(\"{}\", '\\\\');\n}\n```\n".repeat(15) },
         ],
         "tools": [{ "type": "function", "function": { "name": "weather", "strict": true, "parameters": parameters } }],
         "tool_choice": "auto",
@@ -64,6 +64,19 @@ fn usual_requests_are_walked() {
     let long =
         json!({ "model": "m", "messages": [{ "role": "user", "content": "a word ".repeat(100_000) }] });
     assert!(walks(&long.to_string()));
+}
+
+/// Of a long text a sample is counted, by where it stands as it is written.
+#[test]
+fn long_texts_with_escapes_are_counted_nearly_alike() {
+    let text = "fn main() {\n\tprintln!(\"{}\", '\\\\');\n}\n".repeat(500);
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": text }] }).to_string();
+    let size = |survey: Survey| survey.messages.unwrap().size;
+    let walked = size(walked::read(&body, Request { body: &body }).unwrap());
+    let judged = size(parsed::read(&body, Request { body: &body }).unwrap());
+    let likely = |size| f64::from(tokens::Family::O200k.likely(&size));
+    assert_eq!(walked.text.bytes(), judged.text.bytes());
+    assert!((likely(walked) / likely(judged) - 1.0).abs() < 0.05, "{walked:?} {judged:?}");
 }
 
 #[test]

@@ -134,6 +134,10 @@ fn sampling(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
 
 fn tools(map: &Object, caps: Caps, ask: &mut Ask) -> Result<(), Refusal> {
     for (i, tool) in json::list(map, "tools")?.unwrap_or(&[]).iter().enumerate() {
+        // The server's own: offered and never used, unless a marker says so.
+        if tool.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("web_search_")) {
+            continue;
+        }
         let name = tool.get("name").and_then(Value::as_str).unwrap_or_default();
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if name.is_empty() || name.len() > 128 || !name.chars().all(plain) {

@@ -64,6 +64,11 @@ fn tool_id(call: &Made) -> String {
     format!("toolu_{:016x}{:08x}", call.id, call.id >> 32)
 }
 
+/// What a search of the server's found.
+fn citation(url: &str) -> Value {
+    json!({"type": "web_search_result_location", "url": url, "title": "A page", "encrypted_index": "bGFi", "cited_text": "A page"})
+}
+
 fn thinking_text<'t>(told: &Told<'_>, choice: &'t Choice) -> &'t str {
     if told.ask.showing == Showing::Hidden { "" } else { &choice.reasoning }
 }
@@ -83,7 +88,11 @@ pub(super) fn whole(told: &Told<'_>) -> Value {
         content.push(json!({"type": "thinking", "thinking": thinking_text(told, choice), "signature": signature(told)}));
     }
     if !choice.text.is_empty() {
-        content.push(json!({"type": "text", "text": choice.text}));
+        let mut block = json!({"type": "text", "text": choice.text});
+        if let Some(url) = &choice.cited {
+            block["citations"] = json!([citation(url)]);
+        }
+        content.push(block);
     }
     for call in &choice.calls {
         // Whole answers cannot hold broken JSON: a string where an object belongs is as near as it gets.
@@ -150,6 +159,9 @@ pub(super) fn frames(told: &Told<'_>) -> Vec<Piece> {
         blocks.open(json!({"type": "text", "text": ""}));
         for piece in pieces(&choice.text, per) {
             blocks.delta(Part::Content, json!({"type": "text_delta", "text": piece}), tokens(piece));
+        }
+        if let Some(url) = &choice.cited {
+            blocks.delta(Part::Open, json!({"type": "citations_delta", "citation": citation(url)}), 0);
         }
         blocks.close();
     }

@@ -166,6 +166,12 @@ fn configure(config: &Object, model: Option<&Model>, caps: Caps, ask: &mut Ask) 
     if penalised && !caps.contains(Caps::PENALTIES) {
         return Err(Refusal::bad("Penalty is not enabled for this model"));
     }
+    if json::flag(config, "responseLogprobs")?.unwrap_or(false) {
+        if !caps.contains(Caps::LOGPROBS) {
+            return Err(Refusal::bad("Logprobs is not enabled for this model"));
+        }
+        ask.logprobs = Some(json::count(config, "logprobs", 0, 20)?.unwrap_or(0));
+    }
     let mime = json::text(config, "responseMimeType")?.unwrap_or("text/plain");
     let schema = json::get(config, "responseJsonSchema").or_else(|| json::get(config, "responseSchema"));
     if let Some(subset) = json::get(config, "responseSchema") {

@@ -83,6 +83,28 @@ fn call_parts(told: &Told<'_>, choice: &Choice) -> Vec<Value> {
     choice.calls.iter().enumerate().map(part).collect()
 }
 
+/// What the answer rests on, as a search found it. Offsets count bytes.
+fn ground(candidate: &mut Value, choice: &Choice) {
+    if let Some(url) = &choice.cited {
+        let segment = json!({"startIndex": 0, "endIndex": choice.text.len(), "text": choice.text});
+        candidate["groundingMetadata"] = json!({
+            "groundingChunks": [{"web": {"uri": url, "title": "A page"}}],
+            "groundingSupports": [{"segment": segment, "groundingChunkIndices": [0]}],
+        });
+    }
+}
+
+/// "logprobsResult": the tokens chosen, and for each the likeliest.
+fn weigh(candidate: &mut Value, told: &Told<'_>, text: &str) {
+    let Some(top) = told.ask.logprobs.filter(|_| !text.is_empty()) else { return };
+    let one = |token: &&str| json!({"token": token, "tokenId": 7, "logProbability": -0.125});
+    let each = |token: &&str| json!({"candidates": (0..top.min(1)).map(|_| one(token)).collect::<Vec<_>>()});
+    let all = pieces(text, 1);
+    candidate["avgLogprobs"] = (-0.125).into();
+    candidate["logprobsResult"] = json!({"chosenCandidates": all.iter().map(one).collect::<Vec<_>>(),
+        "topCandidates": all.iter().map(each).collect::<Vec<_>>()});
+}
+
 fn prompt_blocked(told: &Told<'_>) -> bool {
     told.troubles.get(Kind::ContentFilter).is_some_and(|t| t.after.is_none())
 }
@@ -128,6 +150,8 @@ pub(super) fn whole(told: &Told<'_>) -> Value {
         if !parts.is_empty() {
             out["content"]["parts"] = parts.into();
         }
+        ground(&mut out, choice);
+        weigh(&mut out, told, &choice.text);
         out
     };
     let candidates: Vec<Value> = told.answer.choices.iter().enumerate().map(candidate).collect();
@@ -172,11 +196,15 @@ pub(super) fn frames(told: &Told<'_>) -> Vec<Piece> {
         thought += thoughts;
         said += text;
         let mut candidate = json!({"content": {"role": "model"}, "index": 0});
+        for part in parts.iter().filter(|part| part.get("thought").is_none()) {
+            weigh(&mut candidate, told, part.get("text").and_then(Value::as_str).unwrap_or_default());
+        }
         if !parts.is_empty() {
             candidate["content"]["parts"] = parts.into();
         }
         let part = if i == last {
             candidate["finishReason"] = finish_name(told, choice).into();
+            ground(&mut candidate, choice);
             Part::Close
         } else {
             Part::Content

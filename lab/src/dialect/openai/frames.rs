@@ -1,6 +1,6 @@
 //! Chat completions as a server streams them.
 
-use super::say::{Voice, call_value, finish_name, logprob, tier, timings, usage};
+use super::say::{Voice, call_value, finish_name, logprob, refuses, tier, timings, usage};
 use crate::answer::{Choice, Made};
 use crate::ask::Showing;
 use crate::dialect::Told;
@@ -53,7 +53,8 @@ fn deltas(told: &Told<'_>, voice: Voice, choice: &Choice) -> Vec<Delta> {
         _ => {}
     }
     for piece in pieces(&choice.text, per) {
-        let mut delta = Delta::new(Part::Content, json!({"content": piece}), tokens(piece));
+        let field = if refuses(voice, choice) { "refusal" } else { "content" };
+        let mut delta = Delta::new(Part::Content, json!({field: piece}), tokens(piece));
         if let Some(top) = told.ask.logprobs {
             delta.logprobs = json!({"content": pieces(piece, 1).iter().map(|t| logprob(t, top)).collect::<Vec<_>>(), "refusal": null});
         }

@@ -168,6 +168,12 @@ fn whole_choice(told: &Told<'_>, voice: Voice, index: usize, choice: &Choice) ->
         message["refusal"] = Value::Null;
         message["annotations"] = json!([]);
     }
+    if refuses(voice, choice) {
+        message["refusal"] = message["content"].take();
+    }
+    if let Some(url) = choice.cited.as_ref().filter(|_| voice == Voice::Openai) {
+        message["annotations"] = json!([annotation(url, &choice.text)]);
+    }
     if told.ask.showing == Showing::Apart && !choice.reasoning.is_empty() {
         message[voice.reasoning_field()] = choice.reasoning.clone().into();
     }
@@ -179,6 +185,16 @@ fn whole_choice(told: &Told<'_>, voice: Voice, index: usize, choice: &Choice) ->
         out["stop_reason"] = sequence.clone().into();
     }
     out
+}
+
+/// "refusal (string) replaces content"; local servers know of no such thing.
+pub(super) fn refuses(voice: Voice, choice: &Choice) -> bool {
+    choice.refuses && voice == Voice::Openai
+}
+
+/// What the whole text rests on.
+fn annotation(url: &str, text: &str) -> Value {
+    json!({"type": "url_citation", "url_citation": {"url": url, "title": "A page", "start_index": 0, "end_index": text.chars().count()}})
 }
 
 pub(super) fn logprob(token: &str, top: u32) -> Value {

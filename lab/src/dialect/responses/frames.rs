@@ -93,6 +93,11 @@ pub(super) fn frames(told: &Told<'_>) -> Vec<Piece> {
             }
         }
         let text = &choice.text;
+        if let Some(url) = choice.cited.as_ref().filter(|_| !refuses) {
+            let mut data = at(json!({"annotation": say::annotation(url, text)}));
+            data["annotation_index"] = 0.into();
+            stream.tell(Part::Open, "response.output_text.annotation.added", data);
+        }
         if refuses {
             stream.tell(Part::Open, "response.refusal.done", at(json!({"refusal": text})));
         } else {

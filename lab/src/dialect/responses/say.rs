@@ -37,7 +37,7 @@ pub(super) fn usage(told: &Told<'_>, figures: Figures) -> Value {
 
 /// A refusal takes the place of an answer that was to have a shape; of one that was not, the rest is filtered.
 pub(super) fn refuses(told: &Told<'_>, choice: &Choice) -> bool {
-    choice.finish == Finish::Filtered && told.ask.shape != Shape::Text
+    choice.refuses || (choice.finish == Finish::Filtered && told.ask.shape != Shape::Text)
 }
 
 pub(super) fn status(told: &Told<'_>, choice: &Choice) -> (&'static str, Value) {
@@ -141,7 +141,14 @@ pub(super) fn part(told: &Told<'_>, choice: &Choice, text: &str) -> Value {
     if refuses(told, choice) {
         return json!({"type": "refusal", "refusal": text});
     }
-    json!({"type": "output_text", "annotations": [], "logprobs": logprobs(told, text, true), "text": text})
+    let annotations: Vec<Value> =
+        choice.cited.iter().filter(|_| !text.is_empty()).map(|url| annotation(url, text)).collect();
+    json!({"type": "output_text", "annotations": annotations, "logprobs": logprobs(told, text, true), "text": text})
+}
+
+/// What the whole text rests on.
+pub(super) fn annotation(url: &str, text: &str) -> Value {
+    json!({"type": "url_citation", "url": url, "title": "A page", "start_index": 0, "end_index": text.chars().count()})
 }
 
 /// Streams leave the bytes of tokens out.
