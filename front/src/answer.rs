@@ -56,7 +56,10 @@ impl Told {
                 }
             }
             Event::Reasoning { choice, text } => self.at(*choice).reasoning.push_str(text),
-            Event::Signature { choice, signature } => self.at(*choice).signature = Some(signature.clone()),
+            Event::Signature { choice, signature } => {
+                // All of them, as in a stream: a Responses provider seals each thought for itself.
+                self.at(*choice).signature.get_or_insert_default().push_str(signature);
+            }
             Event::Refusal { choice, text } => self.at(*choice).refusal.push_str(text),
             Event::ToolStart { choice, index, id, name, signature } => {
                 let choice = self.at(*choice);

@@ -147,14 +147,15 @@ pub fn llama() -> (Process, SocketAddr) {
     panic!("llama.cpp runs on this processor neither as it is nor with portable libraries");
 }
 
-/// A weir with llama.cpp as its first choice and two of the lab's providers behind it.
+/// A weir with llama.cpp as its first choice and two of the lab's providers behind it. However long a model takes on a busy
+/// machine, who answers is told in the head.
 pub fn in_front_of(llama: SocketAddr, lab: &Lab) -> Weir {
     let names = [("llama", "0.95"), ("alpha", "0.6"), ("beta", "0.4")];
     let prices = crate::world::catalogue(&names).replace("llama-chat", "gemma-3-270m");
     let setup = Setup::new();
     let file = setup.dir.write("catalogue.json", &prices);
     let mut text = format!(
-        "catalogue = {file:?}\n[bounds]\nfirst_content_ms = 40000\n[providers.llama]\nkind = \"llamacpp\"\n\
+        "catalogue = {file:?}\n[bounds]\nfirst_content_ms = 40000\n[service]\nkeep_alive_ms = 0\n[providers.llama]\nkind = \"llamacpp\"\n\
          base_url = \"http://{llama}/v1\"\nmodels = [\"gemma-3-270m\"]\ncatalogue = \"llama\"\n"
     );
     for name in ["alpha", "beta"] {

@@ -121,6 +121,14 @@ fn what_a_provider_forgets_to_say_is_said() {
     assert!(!cut.contains("[DONE]") && !cut.contains(r#""finish_reason":"stop""#), "no end mark without one");
 }
 
+/// Texts that grow, and what the sum of them is called here.
+const FIELDS: [(&str, &str); 4] = [
+    ("content", "content"),
+    ("refusal", "refusal"),
+    ("reasoning_content", "reasoning"),
+    ("reasoning_signature", "seal"),
+];
+
 /// What a client adds up from the chunks.
 fn folded(stream: &str) -> (BTreeMap<u64, Value>, Value) {
     let mut choices: BTreeMap<u64, Value> = BTreeMap::new();
@@ -135,13 +143,11 @@ fn folded(stream: &str) -> (BTreeMap<u64, Value>, Value) {
             let known = choices.entry(choice["index"].as_u64().unwrap());
             let first = matches!(known, std::collections::btree_map::Entry::Vacant(_));
             let sum = known.or_insert_with(
-                || json!({ "content": "", "refusal": "", "reasoning": "", "calls": [], "finish": null }),
+                || json!({ "content": "", "refusal": "", "reasoning": "", "seal": "", "calls": [], "finish": null }),
             );
             assert_eq!(choice["delta"].get("role").is_some(), first, "the role comes first and once");
             assert!(sum["finish"].is_null(), "nothing after the end of a choice");
-            for (from, to) in
-                [("content", "content"), ("refusal", "refusal"), ("reasoning_content", "reasoning")]
-            {
+            for (from, to) in FIELDS {
                 if let Some(more) = choice["delta"][from].as_str() {
                     sum[to] = (sum[to].as_str().unwrap().to_owned() + more).into();
                 }
@@ -167,6 +173,7 @@ fn event() -> impl Strategy<Value = Event> {
         (choice.clone(), ".{0,8}").prop_map(|(c, t)| text(c, &t)),
         (choice.clone(), ".{0,8}").prop_map(|(choice, text)| Event::Reasoning { choice, text }),
         (choice.clone(), ".{0,8}").prop_map(|(choice, text)| Event::Refusal { choice, text }),
+        (choice.clone(), ".{0,8}").prop_map(|(choice, signature)| Event::Signature { choice, signature }),
         (choice.clone(), 0u32..3, "[a-z]{1,4}").prop_map(|(choice, index, id)| Event::ToolStart {
             choice,
             index,
@@ -196,7 +203,7 @@ proptest! {
                 prop_assert_eq!(message["content"].as_str().unwrap_or(""), "");
                 continue;
             };
-            for (whole, chunks) in [("content", "content"), ("refusal", "refusal"), ("reasoning_content", "reasoning")] {
+            for (whole, chunks) in FIELDS {
                 prop_assert_eq!(message[whole].as_str().unwrap_or(""), sum[chunks].as_str().unwrap());
             }
             prop_assert_eq!(&choice["finish_reason"], &sum["finish"]);

@@ -19,7 +19,7 @@ const WHY: &[(&str, &str)] = &[
     ),
     (
         "weir's id",
-        "the client is told weir's own id of the request, by which its books and logs know it. The provider's id is not kept.",
+        "the client is told weir's own id of the request, by which books and logs know it. The provider's is not kept.",
     ),
     ("no field", "the protocol says that a sequence ended it, and has no field for which one."),
     (
@@ -30,10 +30,7 @@ const WHY: &[(&str, &str)] = &[
         "not needed",
         "Gemini's seal on a text need not come back: only those on calls are asked for again, and those do.",
     ),
-    (
-        "not carried",
-        "weir has no words for it yet between these two. The text itself is told, and the search is in the bill.",
-    ),
+    ("not carried", "the pages are not passed on between these two yet. The text that rests on them is."),
 ];
 
 const LEFT_OUT: &[LeftOut] = &[

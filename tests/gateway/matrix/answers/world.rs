@@ -31,7 +31,7 @@ pub struct World {
 const INSTEAD: [(&str, &str); 2] = [("chat", OPEN), ("gemini", DRAWS)];
 
 /// As many troubles are asked for of one provider.
-const TROUBLES: usize = 40;
+const TROUBLES: usize = 8;
 
 /// The providers of the lab, by the names that weir knows them by.
 fn scenario() -> String {
