@@ -64,7 +64,7 @@ impl Family {
     #[must_use]
     pub fn of(model: &str) -> Self {
         let model = model.to_ascii_lowercase();
-        let has = |words: &[&str]| words.iter().any(|word| model.contains(word));
+        let has = |words: &[&str]| words.iter().any(|word| place(&model, word).is_some());
         // A model that was taught by another keeps its own vocabulary, which its name says as well.
         if has(&["claude"]) {
             if older_claude(&model) { Self::Claude } else { Self::Claude47 }
@@ -82,7 +82,7 @@ impl Family {
             || has(&["gpt-4"]) && !has(&["gpt-4o", "gpt-4."])
         {
             Self::Cl100k
-        } else if has(&["gpt", "codex"]) || model.rsplit('/').next().is_some_and(reasons) {
+        } else if has(&["gpt", "codex"]) || reasons(&model) {
             Self::O200k
         } else {
             Self::Other
@@ -118,8 +118,9 @@ impl Family {
         let known = u64::from(before.bytes());
         let (tokens, of) =
             if known < 200 { (weights.byte.into(), 1) } else { (weighed(&weights.likely, before), known) };
-        let all = u128::from(bytes) * u128::from(tokens) / u128::from(of * weights::ONE);
-        u64::try_from(all).unwrap_or(u64::MAX).max(u64::from(bytes > 0))
+        // Tokens a byte first, so that nothing is too large for 64 bits.
+        let rate = (tokens << FINER) / of;
+        (bytes.saturating_mul(rate) / (weights::ONE << FINER)).max(u64::from(bytes > 0))
     }
 
     const fn weights(self) -> &'static Weights {
@@ -127,27 +128,38 @@ impl Family {
     }
 }
 
-/// `o1`, `o3-mini`, `o4-mini`.
+/// Bits of a rate beyond those of a weight.
+const FINER: u32 = 10;
+
+/// Where a word stands in a name. Names are short and this is looked at once for each model.
+fn place(name: &str, word: &str) -> Option<usize> {
+    name.as_bytes().windows(word.len()).position(|part| part == word.as_bytes())
+}
+
+/// `o1`, `openai/o3-mini`.
 fn reasons(name: &str) -> bool {
-    let mut letters = name.bytes();
-    letters.next() == Some(b'o') && letters.next().is_some_and(|b| b.is_ascii_digit())
+    let own = name.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1);
+    matches!(name.as_bytes().get(own..), Some([b'o', b'0'..=b'9', ..]))
 }
 
 /// The version is the first number or two of a name: `claude-3-5-sonnet`, `claude-opus-4-6-20260101`. What says none is the
 /// newest.
-fn older_claude(model: &str) -> bool {
-    let after = model.split("claude").nth(1).unwrap_or_default();
-    let mut parts =
-        after.split(|c: char| !c.is_ascii_alphanumeric()).skip_while(|part| number(part).is_none());
-    let Some(major) = parts.next().and_then(number) else { return false };
-    let minor = parts.next().and_then(number).unwrap_or(0);
+fn older_claude(name: &str) -> bool {
+    let after = place(name, "claude").and_then(|at| name.as_bytes().get(at..)).unwrap_or_default();
+    let mut numbers =
+        after.split(|byte| !byte.is_ascii_alphanumeric()).map(number).skip_while(Option::is_none);
+    let Some(major) = numbers.next().flatten() else { return false };
+    let minor = numbers.next().flatten().unwrap_or(0);
     (major, minor) < (4, 7)
 }
 
-/// No date.
-fn number(part: &str) -> Option<u8> {
-    let part = part.strip_prefix('v').unwrap_or(part);
-    if part.len() > 2 { None } else { part.parse().ok() }
+/// A number of one or two digits, which is no date.
+fn number(part: &[u8]) -> Option<u8> {
+    match part.strip_prefix(b"v").unwrap_or(part) {
+        [one @ b'0'..=b'9'] => Some(one - b'0'),
+        [ten @ b'0'..=b'9', one @ b'0'..=b'9'] => Some((ten - b'0') * 10 + (one - b'0')),
+        _ => None,
+    }
 }
 
 impl Weights {

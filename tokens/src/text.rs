@@ -78,14 +78,17 @@ impl Text {
     /// part of what is written without them, in pieces.
     #[must_use]
     pub fn written(written: &str, bytes: usize, spell: impl Fn(&str, &mut dyn FnMut(&[u8]))) -> Self {
-        let (whole, rest) = written.split_at(boundary(written, WHOLE));
+        let part = |from: usize, most: usize| {
+            let rest = written.get(from..).unwrap_or_default();
+            rest.get(..boundary(rest, most)).unwrap_or_default()
+        };
+        let whole = part(0, WHOLE);
         let mut text = Self::spelt(whole, &spell);
-        let mut rest = rest;
-        while !rest.is_empty() {
-            let (stretch, later) = rest.split_at(boundary(rest, STRETCH));
-            let looked_at = stretch.split_at(boundary(stretch, BLOCK)).0;
-            text.stands_for(&Self::spelt(looked_at, &spell), stretch.len(), looked_at.len());
-            rest = later;
+        let mut at = whole.len();
+        while at < written.len() {
+            let (stretch, looked_at) = (part(at, STRETCH).len(), part(at, BLOCK));
+            text.stands_for(&Self::spelt(looked_at, &spell), stretch, looked_at.len());
+            at += stretch.max(1);
         }
         text.bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         text
@@ -164,7 +167,7 @@ impl Tally {
             piece = rest;
         }
         while let Some(room) = self.kept.get_mut(self.length..) {
-            let (now, later) = piece.split_at(piece.len().min(room.len()));
+            let (now, later) = piece.split_at_checked(room.len()).unwrap_or((piece, &[]));
             if let Some(place) = room.get_mut(..now.len()) {
                 place.copy_from_slice(now);
             }
