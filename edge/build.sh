@@ -18,8 +18,8 @@ worker-build --profile edge --out-dir ../build edge
 mv build/index.js build/core.js
 cp edge/src/worker/entry.js build/index.js
 
-# Names of functions are for reading profiles: KEEP_NAMES=1 keeps them.
-[ -n "${KEEP_NAMES:-}" ] || node edge/strip.mjs build/index_bg.wasm
+# Names of functions are for reading profiles: KEEP_NAMES=1 keeps them, and the order they are in.
+[ -n "${KEEP_NAMES:-}" ] || node edge/pack/pack.mjs build/index_bg.wasm
 
 # What is sent to the platform: the module and its glue, as they are compressed on their way.
 size=$(cat build/index.js build/core.js build/index_bg.wasm | gzip -9 | wc -c)

@@ -11,6 +11,7 @@ pub mod hints;
 pub mod purse;
 pub mod record;
 pub mod setup;
+pub mod tables;
 
 #[cfg(target_arch = "wasm32")]
 mod worker;

@@ -34,7 +34,7 @@ impl Setup {
     /// Reads the configuration; without one, providers whose keys are there and the binding `AI`.
     pub fn read(given: &Given<'_>) -> Result<Self, Problems> {
         let mut config = match given.config {
-            Some(text) => toml::from_str(text).map_err(|e| vec![format!("configuration: {e}")])?,
+            Some(text) => crate::tables::read(text).map_err(|e| vec![format!("configuration: {e}")])?,
             None => Self::found(given),
         };
         environment::service(&mut config.service, given.variable);

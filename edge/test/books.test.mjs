@@ -5,8 +5,8 @@ import { after, before, describe, it } from "node:test";
 import { Upstream } from "./upstream.mjs";
 import { World, config } from "./world.mjs";
 
-// A request of `max_tokens` 90 sets 10 tokens in and 90 out aside, at a millionth of a dollar each: 100 units.
-const HELD = 90;
+// A request of `max_tokens` 81 sets 19 tokens in and 81 out aside, at a millionth of a dollar each: 100 units.
+const HELD = 81;
 const credit = (usd) => `[accounts.alice]\ncredit_usd = "${usd}"\noverdraft_usd = "0"\n`;
 
 describe("an account's books", () => {

@@ -5,7 +5,7 @@ import { it } from "node:test";
 import { Upstream } from "./upstream.mjs";
 import { World, audit, config } from "./world.mjs";
 
-const credit = `[accounts.alice]\ncredit_usd = "1"\noverdraft_usd = "0"\n`;
+const credit = `[accounts.alice]\ncredit_usd = "10"\noverdraft_usd = "0"\n`;
 
 it("a new configuration is used once it is told of, and a bad one is not", async () => {
   const upstream = await Upstream.start();

@@ -1,6 +1,6 @@
 //! An answer on its way out.
 
-use super::task::{brought, waiting};
+use super::task::{Waiting, brought, waiting};
 use super::{glue, later};
 use bytes::Bytes;
 use futures::future::{Either, select};
@@ -34,12 +34,18 @@ async fn pump(mut body: front::Body, to: glue::Speaking) {
             Either::Right(_) => return,
         };
         let Some(piece) = piece else { break };
-        if brought(|number| to.write(number, &piece)).await.is_err() {
+        // What fails here ends `left`.
+        if !to.write(&piece) && matches!(select(room(&to), &mut left).await, Either::Right(_)) {
             return;
         }
     }
     // Nobody is there to be told if this fails.
     let _ = brought(|number| to.end(number)).await;
+}
+
+/// Until the next piece may follow.
+fn room(to: &glue::Speaking) -> Waiting {
+    waiting(|number| to.room(number)).1
 }
 
 async fn piece(body: &mut front::Body) -> Option<Bytes> {

@@ -33,7 +33,9 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub fn new(door: &Door, status: u16, heads: &str) -> Speaking;
     #[wasm_bindgen(method)]
-    pub fn write(this: &Speaking, number: u32, piece: &[u8]);
+    pub fn write(this: &Speaking, piece: &[u8]) -> bool;
+    #[wasm_bindgen(method)]
+    pub fn room(this: &Speaking, number: u32);
     #[wasm_bindgen(method)]
     pub fn end(this: &Speaking, number: u32);
     #[wasm_bindgen(method)]
@@ -91,7 +93,7 @@ extern "C" {
     #[wasm_bindgen(extends = Answering)]
     pub type Outgoing;
     #[wasm_bindgen(constructor)]
-    pub fn new(address: &str, method: &str, heads: &str, body: Option<&[u8]>) -> Outgoing;
+    pub fn new(head: &str, body: Option<&[u8]>) -> Outgoing;
 
     #[wasm_bindgen(extends = Answering)]
     pub type Bound;

@@ -34,7 +34,8 @@ impl EdgeHttp {
         if call.uri.scheme_str() != Some("binding") {
             let heads = front::Fields::from(&*call.headers);
             let body = (!body.is_empty()).then_some(&body[..]);
-            let out = glue::Outgoing::new(&call.uri.to_string(), call.method().as_str(), heads.lines(), body);
+            let head = format!("{} {}\r\n{}", call.method(), call.uri, heads.lines());
+            let out = glue::Outgoing::new(&head, body);
             return Ok(UnderWay { call: out.into(), bound: false, over: false });
         }
         let name = call.uri.authority().map_or("", http::uri::Authority::as_str);
