@@ -23,7 +23,7 @@ class Reader {
   }
 
   /** Over so many numbers, whatever they say. */
-  skip(count = 1) {
+  over(count = 1) {
     for (; count > 0; count -= 1) while (this.byte() >= 128);
   }
 
@@ -45,25 +45,25 @@ const section = (id, contents) => Buffer.concat([Buffer.from([id, ...number(cont
 const instruction = (from) => {
   const code = from.byte();
   if (code === 0x10 || code === 0x12 || code === 0xd2) return from.number();
-  if ((code >= 0x02 && code <= 0x04) || code === 0x0c || code === 0x0d || code === 0xd0) from.skip();
+  if ((code >= 0x02 && code <= 0x04) || code === 0x0c || code === 0x0d || code === 0xd0) from.over();
   // Exceptions: blocks that catch, in the two ways there are, and what is thrown.
-  else if (code >= 0x06 && code <= 0x09) from.skip();
-  else if (code === 0x18) from.skip();
+  else if (code >= 0x06 && code <= 0x09) from.over();
+  else if (code === 0x18) from.over();
   else if (code === 0x1f) {
-    from.skip();
-    for (let clauses = from.number(); clauses > 0; clauses -= 1) from.skip(from.byte() < 2 ? 2 : 1);
-  } else if (code === 0x0e) from.skip(from.number() + 1);
-  else if (code === 0x11 || code === 0x13) from.skip(2);
-  else if (code === 0x1c) from.skip(from.number());
-  else if (code >= 0x20 && code <= 0x26) from.skip();
-  else if (code >= 0x28 && code <= 0x3e) from.skip(2);
-  else if (code >= 0x3f && code <= 0x42) from.skip();
+    from.over();
+    for (let clauses = from.number(); clauses > 0; clauses -= 1) from.over(from.byte() < 2 ? 2 : 1);
+  } else if (code === 0x0e) from.over(from.number() + 1);
+  else if (code === 0x11 || code === 0x13) from.over(2);
+  else if (code === 0x1c) from.over(from.number());
+  else if (code >= 0x20 && code <= 0x26) from.over();
+  else if (code >= 0x28 && code <= 0x3e) from.over(2);
+  else if (code >= 0x3f && code <= 0x42) from.over();
   else if (code === 0x43) from.take(4);
   else if (code === 0x44) from.take(8);
   else if (code === 0xfc) {
     const more = from.number();
     if (more > 17) throw new Error(`unknown instruction fc ${more}`);
-    if (more > 7) from.skip([8, 10, 12, 14].includes(more) ? 2 : 1);
+    if (more > 7) from.over([8, 10, 12, 14].includes(more) ? 2 : 1);
   } else if (
     ![0x00, 0x01, 0x05, 0x0a, 0x0b, 0x0f, 0x19, 0x1a, 0x1b, 0xd1].includes(code) &&
     !(code >= 0x45 && code <= 0xc4)
@@ -96,7 +96,7 @@ const rewritten = (from, renumber, whole) => {
 const body = (bytes, renumber) => {
   const from = new Reader(bytes);
   for (let groups = from.number(); groups > 0; groups -= 1) {
-    from.skip();
+    from.over();
     from.byte();
   }
   return Buffer.concat([bytes.subarray(0, from.at), rewritten(from, renumber, true)]);
@@ -147,12 +147,12 @@ const imported = (from) => {
     const kind = from.byte();
     if (kind === 0) {
       functions += 1;
-      from.skip();
+      from.over();
     } else if (kind === 3) from.take(2);
     else if (kind === 1 || kind === 2) {
       if (kind === 1) from.byte();
-      from.skip(from.number() & 1 ? 2 : 1);
-    } else if (kind === 4) from.skip(2);
+      from.over(from.number() & 1 ? 2 : 1);
+    } else if (kind === 4) from.over(2);
     else throw new Error(`unknown import ${kind}`);
   }
   return functions;

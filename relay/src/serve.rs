@@ -1,6 +1,7 @@
 //! The one story of a request: admit, plan, hold, try, answer, settle.
 
 mod race;
+mod trouble;
 
 use crate::answer::{Answer, Bill, Content, DecisionId, Piece, Served, Trouble};
 use crate::ask::{Ask, BadInput};
@@ -14,20 +15,18 @@ use crate::source::{Seen, Source};
 use crate::speech::{Adviser, Speech, bill};
 use crate::tab::{Flight, Tab};
 use crate::unreported::{self, Ear, Meter};
-use billing::Refusal;
 use futures::future::BoxFuture;
-use router::{Decision, Offer, PLAN_MAX, Removed};
+use router::{Decision, Offer, PLAN_MAX};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use trouble::nobody;
 use vocab::{Dice, Duration, Event, Fault, Instant, Kind, Pico};
 
 /// The first pause before the same candidate is asked again; it doubles.
 const PAUSE: Duration = Duration::from_millis(150);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// When to come again where somebody else's probe is just finding out how the only candidate is.
-const PROBED: Duration = Duration::from_secs(1);
 
 impl Relay {
     /// Takes one request all the way through. A dropped future is a client that left: whatever was held is settled.
@@ -444,53 +443,6 @@ impl<'a> Journey<'a> {
             now,
         )
     }
-
-    /// Nobody answered: gives everything back and says why.
-    async fn give_up(&mut self, late: bool) -> Trouble {
-        let now = self.relay.clock().now();
-        let why = if self.tab.calls() == 0 && self.untold.is_some() { "refused" } else { "failed" };
-        if let Err(error) = self.tab.settle(why, now).await {
-            tracing::error!(?error, request = %self.tab.id, "a request could not be settled; its hold will be swept");
-        }
-        let attempts = std::mem::take(&mut self.tab.attempts);
-        if late {
-            return Trouble::Deadline { attempts };
-        }
-        if let Some(stop) = self.faults.iter().find_map(told_to_the_client) {
-            return stop;
-        }
-        if self.faults.is_empty() {
-            if let Some(bad) = self.untold.take() {
-                return Trouble::BadInput(bad);
-            }
-            if self.unfit.is_empty() {
-                return nobody(&self.decision, &self.offers, now);
-            }
-            return Trouble::NoCandidate(std::mem::take(&mut self.unfit));
-        }
-        if let Some(Fault::TooLong(message)) = self.faults.iter().find(|f| matches!(f, Fault::TooLong(_))) {
-            return Trouble::TooLong { message: message.clone() };
-        }
-        let wait = |f: &Fault| match f {
-            Fault::Busy { retry_after, .. } | Fault::Spent { retry_after, .. } => Some(*retry_after),
-            _ => None,
-        };
-        let waits: Option<Vec<Option<Duration>>> = self.faults.iter().map(wait).collect();
-        match waits {
-            Some(waits) => Trouble::Limited { attempts, retry_after: waits.into_iter().flatten().min() },
-            None => Trouble::Failed(attempts),
-        }
-    }
-}
-
-fn told_to_the_client(fault: &Fault) -> Option<Trouble> {
-    match fault {
-        Fault::Rejected { message, param, code } => {
-            Some(Trouble::Rejected { message: message.clone(), param: param.clone(), code: code.clone() })
-        }
-        Fault::Filtered(message) => Some(Trouble::Filtered { message: message.clone() }),
-        _ => None,
-    }
 }
 
 /// A whole answer for a client that asked for a stream.
@@ -510,32 +462,4 @@ fn with_usage(mut events: Vec<Event>, seen: &Seen) -> Vec<Event> {
     events.extend(seen.usage.map(Event::Usage));
     events.push(Event::End);
     events
-}
-
-/// Nobody can be asked: because nobody can do it, or because all that could are resting.
-fn nobody(decision: &Decision, offers: &[Offer<'_>], now: Instant) -> Trouble {
-    if let Some(at) = decision.retry_at() {
-        return Trouble::Resting { retry_after: at.since(now).max(Duration::from_millis(1)) };
-    }
-    // Somebody fits and was not let in after all: it broke since the plan was made, or another request is its probe.
-    if decision.ranked.iter().any(|r| r.removed.is_none()) {
-        return Trouble::Resting { retry_after: PROBED };
-    }
-    let why = |r: &router::Ranked| {
-        let offer = &offers[r.offer];
-        let name = format!("{}/{}", offer.provider, offer.card.model);
-        (name, r.removed.as_ref().map(Removed::to_string).unwrap_or_default())
-    };
-    Trouble::NoCandidate(decision.ranked.iter().map(why).collect())
-}
-
-impl From<BooksError> for Trouble {
-    fn from(error: BooksError) -> Self {
-        match error {
-            BooksError::Refused(Refusal::Poor { needed, available }) => Self::Poor { needed, available },
-            BooksError::Refused(Refusal::Conflict { .. }) => Self::Conflict,
-            BooksError::Refused(other) => Self::BooksDown(other.to_string()),
-            BooksError::Down(why) => Self::BooksDown(why),
-        }
-    }
 }

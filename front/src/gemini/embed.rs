@@ -7,7 +7,7 @@ use super::names::Names;
 use super::survey::{named, span};
 use crate::json::{
     Array, Each, Found, Items, Maybe, Members, Object, Quoted, Read, Skip, Spoken, Text, Whole, Wrong,
-    length, read, shortened, text,
+    length, look, read, shortened,
 };
 use crate::openai::write::{json, number};
 use bytes::Bytes;
@@ -25,14 +25,10 @@ const MEDIA: u32 = 1_500;
 /// Looks through a request for `model`, as the path names it.
 pub fn survey(body: Bytes, model: &str, form: Form) -> Result<RawTask, BadInput> {
     named(model)?;
-    let outcome = text(&body).and_then(|text| match form {
+    let All { count, size, needs, models } = look(&body, |text| match form {
         Form::One => read(text, Request { body: text, model }),
         _ => read(text, Requests { body: text, model }),
-    });
-    let All { count, size, needs, models } = match outcome {
-        Ok(all) => all,
-        Err(wrong) => return Err(wrong.told(&body)),
-    };
+    })?;
     let brief = Brief {
         model: model.to_owned(),
         kind: Kind::Embedding,

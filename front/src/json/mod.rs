@@ -19,5 +19,5 @@ pub use json::{Found, Quoted};
 pub use plain::{
     AnyObject, Bool, Each, Maybe, OneOf, Real, Skip, Spoken, Text, Whole, filled, length, listed, owned, say,
 };
-pub use read::{Array, Items, Members, Object, Read, check, read, text};
+pub use read::{Array, Items, Members, Object, Read, check, look, read, text};
 pub use wrong::{Wrong, shortened};

@@ -78,6 +78,11 @@ impl Named<'_> {
     }
 }
 
+/// What is found in a body; or what is wrong with it, as its sender is told.
+pub fn look<T>(body: &[u8], find: impl FnOnce(&str) -> Result<T, Wrong>) -> Result<T, BadInput> {
+    text(body).and_then(find).map_err(|wrong| wrong.told(body))
+}
+
 /// A body as text: UTF-8 without a byte order mark.
 pub fn text(body: &[u8]) -> Result<&str, Wrong> {
     match simdutf8::compat::from_utf8(body) {

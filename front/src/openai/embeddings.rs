@@ -7,7 +7,7 @@ use super::survey::model;
 use super::write::{json, number};
 use crate::json::{
     Array, Each, Found, Items, Maybe, Members, Object, OneOf, Quoted, Read, Skip, Text, Whole, Wrong, length,
-    read, say, text,
+    look, read, say,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,13 +24,8 @@ const DIMENSIONS_MAX: i64 = 65_536;
 
 /// Looks through a request.
 pub fn survey(body: Bytes) -> Result<RawTask, BadInput> {
-    match text(&body).and_then(|text| read(text, Request { body: text })) {
-        Ok(mut raw) => {
-            raw.body = body;
-            Ok(raw)
-        }
-        Err(wrong) => Err(wrong.told(&body)),
-    }
+    let raw = look(&body, |text| read(text, Request { body: text }))?;
+    Ok(RawTask { body, ..raw })
 }
 
 #[derive(Clone, Copy)]

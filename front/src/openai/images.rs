@@ -6,8 +6,8 @@ mod tests;
 use super::survey::{model, span};
 use super::write::{json, number};
 use crate::json::{
-    Bool, Found, Maybe, Members, Object, OneOf, Quoted, Read, Skip, Spoken, Text, Whole, Wrong, length, read,
-    shortened, text,
+    Bool, Found, Maybe, Members, Object, OneOf, Quoted, Read, Skip, Spoken, Text, Whole, Wrong, length, look,
+    read, shortened,
 };
 use bytes::Bytes;
 use relay::BadInput;
@@ -40,13 +40,8 @@ const GRADES: [&str; 8] = ["auto", "low", "medium", "high", "xhigh", "max", "sta
 
 /// Looks through a request. Fields we do not know are let through: they reach providers of the same dialect as they came.
 pub fn survey(body: Bytes) -> Result<RawTask, BadInput> {
-    match text(&body).and_then(|text| read(text, Request { body: text })) {
-        Ok(mut raw) => {
-            raw.body = body;
-            Ok(raw)
-        }
-        Err(wrong) => Err(wrong.told(&body)),
-    }
+    let raw = look(&body, |text| read(text, Request { body: text }))?;
+    Ok(RawTask { body, ..raw })
 }
 
 #[derive(Clone, Copy)]

@@ -21,7 +21,7 @@ mod tools;
 use super::error;
 use crate::json::{
     AnyObject, Bool, Each, Found, Maybe, Members, Object, OneOf, Read, Real, Skip, Text, Whole, Wrong,
-    length, read, text,
+    length, look, read,
 };
 use bytes::Bytes;
 use relay::BadInput;
@@ -51,18 +51,13 @@ pub enum Wanted {
 
 /// Looks through a Messages request.
 pub fn survey(body: Bytes, wanted: Wanted) -> Result<Surveyed, BadInput> {
-    let survey = text(&body).and_then(|text| {
+    let Survey { brief, spans, all, .. } = look(&body, |text| {
         let mut survey = read(text, Request { body: text })?;
         survey.together(wanted)?;
         Ok(survey)
-    });
-    match survey {
-        Ok(Survey { brief, spans, all, .. }) => {
-            let raw = RawChat { body, spans, untidy: all.untidy, brief, headers: Vec::new() };
-            Ok(Surveyed { raw, only: all.only })
-        }
-        Err(wrong) => Err(wrong.told(&body)),
-    }
+    })?;
+    let raw = RawChat { body, spans, untidy: all.untidy, brief, headers: Vec::new() };
+    Ok(Surveyed { raw, only: all.only })
 }
 
 /// What the fields say, until all are read and can be held against each other.

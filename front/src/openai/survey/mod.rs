@@ -21,7 +21,7 @@ pub(crate) use settings::model;
 
 use crate::json::{
     AnyObject, Bool, Each, Found, Maybe, Members, Object, OneOf, Read, Real, Skip, Text, Whole, Wrong,
-    length, read, text,
+    length, look, read,
 };
 use bytes::Bytes;
 use message::{Conversation, Messages};
@@ -34,17 +34,12 @@ const OUTPUT_MAX: i64 = 1 << 30;
 
 /// Looks through a chat completions request.
 pub fn survey(body: Bytes) -> Result<RawChat, BadInput> {
-    let survey = text(&body).and_then(|text| {
+    let Survey { spans, untidy, brief, .. } = look(&body, |text| {
         let mut survey = read(text, Request { body: text })?;
         survey.together()?;
         Ok(survey)
-    });
-    match survey {
-        Ok(Survey { spans, untidy, brief, .. }) => {
-            Ok(RawChat { body, spans, untidy, brief, headers: Vec::new() })
-        }
-        Err(wrong) => Err(wrong.told(&body)),
-    }
+    })?;
+    Ok(RawChat { body, spans, untidy, brief, headers: Vec::new() })
 }
 
 /// What the fields say, until all are read and can be held against each other.

@@ -21,7 +21,7 @@ mod tools;
 
 use crate::json::{
     AnyObject, Bool, Found, Maybe, Members, Object, OneOf, Read, Real, Skip, Spoken, Text, Whole, Wrong,
-    length, read, shortened, text,
+    length, look, read, shortened,
 };
 use crate::openai::survey as openai;
 use bytes::Bytes;
@@ -45,19 +45,13 @@ pub struct Surveyed {
 
 /// Looks through a Responses request.
 pub fn survey(body: Bytes) -> Result<Surveyed, BadInput> {
-    let survey = text(&body).and_then(|text| {
+    let Survey { brief, all, reasoning, .. } = look(&body, |text| {
         let mut survey = read(text, Request)?;
         survey.together()?;
         Ok(survey)
-    });
-    match survey {
-        Ok(Survey { brief, all, reasoning, .. }) => {
-            let raw =
-                RawChat { body, spans: Spans::default(), untidy: all.untidy, brief, headers: Vec::new() };
-            Ok(Surveyed { raw, only: all.only, summary: reasoning.summary })
-        }
-        Err(wrong) => Err(wrong.told(&body)),
-    }
+    })?;
+    let raw = RawChat { body, spans: Spans::default(), untidy: all.untidy, brief, headers: Vec::new() };
+    Ok(Surveyed { raw, only: all.only, summary: reasoning.summary })
 }
 
 /// What the fields say, until all are read and can be held against each other.
