@@ -42,7 +42,7 @@ fn prices(c: &mut Criterion) {
 fn hold(id: String) -> Op {
     let amount = Pico(1_000_000_000);
     let lease_until = NOW.after(Duration::from_secs(600));
-    Op::Hold { id, amount, estimate: amount, lease_until, tags: String::new() }
+    Op::Hold { id, amount, estimate: amount, lease_until, tags: String::new(), caps: vec![] }
 }
 
 fn settle(id: String) -> Op {

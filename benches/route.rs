@@ -64,6 +64,7 @@ fn offers<'a>(cards: &'a [Card], healths: &[Health], rules: &Rules) -> Vec<Offer
             tokens_in: None,
             cost: Some(cost),
             dearest: Some(Pico(cost.0 * 4)),
+            barred: false,
             standing: health.standing(NOW, rules),
         }
     })

@@ -1,5 +1,6 @@
 //! From file and environment to a configuration.
 
+use crate::postgres::Address;
 use relay::config::{Config, ProviderKind};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,26 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }
 
+/// Nodes say that they are there every five seconds, and one sign of life may get lost.
+const SILENT_LEAST: u64 = 15_000;
+
+/// Where the shared ledger is, where one is configured.
+pub fn postgres(config: &Config) -> Result<Option<Address>, Misconfigured> {
+    let Some(name) = &config.store.postgres else { return Ok(None) };
+    if config.store.silent_ms < SILENT_LEAST {
+        let least =
+            format!("store.silent_ms: expected {SILENT_LEAST} or more, as nodes are heard of every 5 s");
+        return Err(Misconfigured::one(least));
+    }
+    let bad = |why: String| Misconfigured::one(format!("store.postgres: {why}"));
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        // What stands there may be the address, and that is not repeated.
+        return Err(bad("expected the name of the environment variable that holds the address".into()));
+    }
+    let url = variable(name).ok_or_else(|| bad(format!("the environment variable {name} is not set")))?;
+    Address::parse(&url).map(Some).map_err(|error| bad(error.to_string()))
+}
+
 /// The file, or nothing where none was named and the usual one is not there.
 pub fn file(named: Option<&Path>) -> Result<Option<(PathBuf, Config)>, Misconfigured> {
     let path = match named {
@@ -44,4 +65,23 @@ pub fn file(named: Option<&Path>) -> Result<Option<(PathBuf, Config)>, Misconfig
         std::fs::read_to_string(&path).map_err(|e| Misconfigured::one(format!("{}: {e}", path.display())))?;
     let config = toml::from_str(&text).map_err(|e| Misconfigured::one(format!("{}: {e}", path.display())))?;
     Ok(Some((path, config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_written_where_its_name_belongs_is_not_repeated() {
+        let mut config = Config::default();
+        assert!(postgres(&config).unwrap().is_none());
+        config.store.postgres = Some("postgres://weir:hunter2@db/books".into());
+        let told = postgres(&config).unwrap_err().to_string();
+        assert!(told.contains("the name of the environment variable") && !told.contains("hunter2"), "{told}");
+        config.store.postgres = Some("not_set_anywhere".into());
+        let told = postgres(&config).unwrap_err().to_string();
+        assert!(told.contains("not_set_anywhere is not set"), "{told}");
+        config.store.silent_ms = 5_000;
+        assert!(postgres(&config).unwrap_err().to_string().contains("store.silent_ms"));
+    }
 }

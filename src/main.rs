@@ -2,10 +2,13 @@
 
 mod cli;
 mod configure;
+mod crypto;
+mod directory;
 mod discover;
 mod fake;
 mod net;
 mod node;
+mod postgres;
 mod store;
 mod vocabularies;
 

@@ -1,9 +1,12 @@
 //! One node: everything put together from the configuration.
 
 use crate::configure::{self, Misconfigured, variable};
+use crate::crypto::{self, NativeCrypto};
+use crate::directory::Keys;
 use crate::discover;
 use crate::fake;
 use crate::net::{NativeClock, NativeHttp, Tasks};
+use crate::postgres::{self, Postgres};
 use crate::store::{Options, Store};
 use crate::vocabularies::Vocabularies;
 use front::Front;
@@ -13,7 +16,7 @@ use relay::config::Config;
 use relay::environment;
 use relay::fleet::Fleet;
 use relay::metrics::Registry;
-use relay::ports::Books;
+use relay::ports::{Books, BooksError};
 use relay::still::Still;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,7 +42,11 @@ pub struct Setup {
 pub struct Node {
     pub relay: Arc<Relay>,
     pub front: Arc<Front>,
+    /// This node's own file: the keys that are managed while weir runs, and the books where they are not shared.
     pub store: Arc<Store>,
+    /// The books of several nodes, where they are shared.
+    pub shared: Option<Arc<Postgres>>,
+    pub keys: Keys,
     pub registry: Arc<Registry>,
     pub setup: Setup,
 }
@@ -47,6 +54,13 @@ pub struct Node {
 /// Runs a short future before the cores are up.
 pub fn block_on<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+}
+
+/// A secret from the operating system.
+pub fn secret() -> Result<policy::Secret, getrandom::Error> {
+    let mut bytes = [0; policy::KEY_RANDOM];
+    getrandom::getrandom(&mut bytes)?;
+    Ok(policy::Secret::new(bytes))
 }
 
 /// A seed from the operating system.
@@ -113,7 +127,10 @@ impl Setup {
         }
         let secret =
             |name: &str| if name == fake::KEY_NAME { Some(fake::KEY.into()) } else { variable(name) };
-        Fleet::build(&self.config, &self.catalogue, &secret, registry, before).map_err(Misconfigured)
+        let fleet = Fleet::build(&self.config, &self.catalogue, &secret, registry, before);
+        let fleet = fleet.map_err(Misconfigured)?;
+        let faults = crypto::faults(&fleet.settings);
+        if faults.is_empty() { Ok(fleet) } else { Err(Misconfigured(faults)) }
     }
 }
 
@@ -129,7 +146,74 @@ pub fn catalogue(file: Option<&str>) -> Result<Catalogue, Misconfigured> {
     Ok(built_in.overlay(Catalogue::parse(&text).map_err(told)?))
 }
 
+/// Opens the ledger that this node shares with others, where one is configured.
+fn share(config: &Config) -> Result<Option<Arc<Postgres>>, Misconfigured> {
+    let Some(address) = configure::postgres(config)? else { return Ok(None) };
+    let node = format!("{:016x}", random().map_err(Misconfigured::one)?);
+    let silent = vocab::Duration::from_millis(config.store.silent_ms);
+    let config = config.clone();
+    let terms = move |name: &str| config.terms(name);
+    let options = postgres::Options { terms: Box::new(terms), silent, ..postgres::Options::new(node) };
+    let unusable = |error| Misconfigured::one(format!("store.postgres: {error}"));
+    Ok(Some(Arc::new(Postgres::open(address, options).map_err(unusable)?)))
+}
+
+/// Who keeps the books of this node.
+#[derive(Clone)]
+pub enum Keeper {
+    File(Arc<Store>),
+    Shared(Arc<Postgres>),
+}
+
+impl Keeper {
+    /// Settles the holds that nobody will end. To be called every few seconds.
+    pub async fn sweep(&self, now: vocab::Instant) {
+        let swept = match self {
+            Self::File(store) => Ok(store.sweep(now)),
+            Self::Shared(shared) => shared.tend(now).await,
+        };
+        match swept {
+            Ok(0) => {}
+            Ok(swept) => tracing::warn!(swept, "holds whose lease had ended were settled at their estimate"),
+            Err(error) => tracing::debug!(%error, "the shared ledger was not tended"),
+        }
+    }
+
+    /// Changes what an account is allowed.
+    pub async fn set_overdraft(
+        &self,
+        account: &str,
+        overdraft: Option<vocab::Pico>,
+    ) -> Result<(), BooksError> {
+        match self {
+            Self::File(store) => store.set_overdraft(account, overdraft).await,
+            Self::Shared(shared) => {
+                shared.set_overdraft(account, overdraft);
+                Ok(())
+            }
+        }
+    }
+}
+
 impl Node {
+    pub fn keeper(&self) -> Keeper {
+        match &self.shared {
+            Some(shared) => Keeper::Shared(shared.clone()),
+            None => Keeper::File(self.store.clone()),
+        }
+    }
+
+    /// Writes what is left to be written, and closes the file.
+    pub fn close(&self) {
+        if let Err(error) = self.keys.keep_marks() {
+            tracing::warn!(%error, "when keys were used last is not kept");
+        }
+        if let Some(shared) = &self.shared {
+            shared.close();
+        }
+        self.store.close();
+    }
+
     pub fn start(setup: Setup, data: &Path, clock: NativeClock) -> Result<Self, Misconfigured> {
         let registry = Arc::new(Registry::default());
         let fleet = setup.fleet(&registry, None)?;
@@ -139,12 +223,17 @@ impl Node {
         let config = setup.config.clone();
         let terms = move |name: &str| config.terms(name);
         let options = Options { terms: Box::new(terms), ..Options::default() };
-        let store = Store::open(data, options, clock.ledger())
-            .map_err(|e| Misconfigured::one(format!("{}: {e}", data.display())))?;
-        let store = Arc::new(store);
-        let books: Arc<dyn Books> = match clock.stands() {
+        let unusable = |e| Misconfigured::one(format!("{}: {e}", data.display()));
+        let store = Arc::new(Store::open(data, options, clock.ledger()).map_err(unusable)?);
+        let keys = Keys::open(store.keys()).map_err(unusable)?;
+        let shared = share(&setup.config)?;
+        let books: Arc<dyn Books> = match &shared {
+            Some(shared) => shared.clone(),
             None => store.clone(),
-            Some(at) => Arc::new(Still::new(store.clone(), at)),
+        };
+        let books = match clock.stands() {
+            None => books,
+            Some(at) => Arc::new(Still::new(books, at)),
         };
         let relay = Relay::new(
             Arc::new(NativeHttp),
@@ -155,7 +244,7 @@ impl Node {
             fleet,
         );
         relay.count_with(Arc::new(Vocabularies::default()));
-        let front = Arc::new(Front::new(relay.clone()));
-        Ok(Self { relay, front, store, registry, setup })
+        let front = Front::new(relay.clone()).knowing(Arc::new(keys.clone()), Arc::new(NativeCrypto));
+        Ok(Self { relay, front: Arc::new(front), store, shared, keys, registry, setup })
     }
 }

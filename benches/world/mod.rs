@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "not every bench uses all of it")]
 
 use async_trait::async_trait;
-use billing::{Account, Balance, Entry, Op};
+use billing::{Account, Balance, Budgets, Entry, Op};
 use bytes::Bytes;
 use front::{Front, Peer};
 use futures::FutureExt;
@@ -101,6 +101,10 @@ impl Books for Unkept {
 
     async fn balance(&self, _: &str) -> Result<Balance, BooksError> {
         Ok(self.0.lock().expect("one thread").balance())
+    }
+
+    async fn budgets(&self, _: &str) -> Result<Budgets, BooksError> {
+        Ok(self.0.lock().expect("one thread").tally().budgets.clone())
     }
 
     async fn entries(&self, _: &str, _: u64, _: usize) -> Result<Vec<Entry>, BooksError> {

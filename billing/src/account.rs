@@ -4,9 +4,9 @@
 //! on, not by what ever went on. Whether an id was *done* before is therefore not in it: whoever keeps the record
 //! hands in what it says of the id (`past`), which is nothing for nearly every operation.
 
-use crate::{Balance, Entry, Kind, Line, Op, Open, Refusal, Tally, detail, tally};
+use crate::{Balance, Entry, Kind, Line, Op, Open, Refusal, Tally, Windows, detail, tally};
 use std::borrow::Cow;
-use vocab::{Instant, Pico, Usage};
+use vocab::{Cap, Instant, Pico, Usage};
 
 /// No amount and no total goes beyond this (8 × 10^19 USD): it can be written and read back as a decimal string, and
 /// no sum of a few of them overflows.
@@ -114,7 +114,7 @@ impl Account {
             prev_hash: self.tally.head,
             hash: [0; 32],
         };
-        entry.op_id = self.note(op, entry.seq);
+        entry.op_id = self.note(op, entry.seq, amount);
         entry.hash = entry.hash_by(&mut self.hashed);
         self.tally.seq = entry.seq;
         self.tally.time = entry.time;
@@ -156,26 +156,29 @@ impl Account {
                     detail::text(&detail::Grant { reason: Cow::Borrowed(reason) }, 16 + reason.len());
                 Ok(Verdict::Do { amount: *amount, detail, next })
             }
-            (Op::Hold { amount, estimate, lease_until, tags, .. }, None) => {
+            (Op::Hold { amount, estimate, lease_until, tags, caps, .. }, None) => {
                 positive(*estimate)?;
                 next.held = sane_sum(next.held, positive(*amount)?)?;
                 self.afford(*amount)?;
-                let detail = detail::hold_text(*estimate, *lease_until, tags);
+                let windows = self.windows(caps);
+                self.within(caps, &windows, *amount)?;
+                let detail = detail::hold_text(&windows, *estimate, *lease_until, tags);
                 Ok(Verdict::Do { amount: *amount, detail, next })
             }
             (Op::Hold { amount, estimate, tags, .. }, Some(open)) => {
                 let same = open.amount == *amount
                     && open.estimate == *estimate
-                    && detail::hold_text(*estimate, open.lease_until, &open.tags)
-                        == detail::hold_text(*estimate, open.lease_until, tags);
+                    && detail::hold_text(&open.budgets, *estimate, open.lease_until, &open.tags)
+                        == detail::hold_text(&open.budgets, *estimate, open.lease_until, tags);
                 if same { Ok(Verdict::Again) } else { conflict() }
             }
-            (Op::Extend { more, lease_until, .. }, Some(open)) => {
+            (Op::Extend { more, lease_until, caps, .. }, Some(open)) => {
                 if let Some((_, before)) = open.extensions.iter().find(|(lease, _)| lease == lease_until) {
                     return if before == more { Ok(Verdict::Again) } else { conflict() };
                 }
                 next.held = sane_sum(next.held, positive(*more)?)?;
                 self.afford(*more)?;
+                self.within(caps, &open.budgets, *more)?;
                 let detail = detail::text(&detail::Extend { lease_until: *lease_until }, 40);
                 Ok(Verdict::Do { amount: *more, detail, next })
             }
@@ -210,27 +213,51 @@ impl Account {
         if needed <= available { Ok(()) } else { Err(Refusal::Poor { needed, available }) }
     }
 
-    /// What the operation does to the holds. Returns its id.
-    fn note(&mut self, op: Op, seq: u64) -> String {
-        let open = &mut self.tally.open;
+    /// The windows that a hold under these budgets belongs to.
+    fn windows(&self, caps: &[Cap]) -> Windows {
+        let window = |cap: &Cap| (cap.budget.clone(), self.tally.budgets.window(&cap.budget, cap.from));
+        caps.iter().map(window).collect()
+    }
+
+    /// Whether the budgets have room for so much more in these windows.
+    fn within(&self, caps: &[Cap], windows: &Windows, needed: Pico) -> Result<(), Refusal> {
+        for cap in caps {
+            let Some(from) = windows.get(&cap.budget) else { continue };
+            let taken = self.tally.budgets.taken(&cap.budget, *from).sum();
+            if sane_sum(taken, needed)? > cap.limit {
+                return Err(Refusal::Budget { cap: cap.clone(), taken, needed });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the operation, of this amount, does to holds and budgets. Returns its id.
+    fn note(&mut self, op: Op, seq: u64, amount: Pico) -> String {
+        // Of a hold these are not the tally's yet.
+        let windows = if let Op::Hold { caps, .. } = &op { self.windows(caps) } else { Windows::new() };
+        let Tally { open, budgets, .. } = &mut self.tally;
         match op {
             Op::Grant { id, .. } => id,
-            Op::Hold { id, amount, estimate, lease_until, tags } => {
-                let extensions = Vec::new();
+            Op::Hold { id, amount, estimate, lease_until, tags, caps: _ } => {
+                budgets.hold(&windows, amount);
+                let (held, extensions) = (amount, Vec::new());
                 open.insert(
                     id.clone(),
-                    Open { seq, amount, held: amount, estimate, lease_until, tags, extensions },
+                    Open { seq, amount, held, estimate, lease_until, tags, budgets: windows, extensions },
                 );
                 id
             }
-            Op::Extend { id, more, lease_until } => {
+            Op::Extend { id, more, lease_until, caps: _ } => {
                 if let Some(open) = open.get_mut(&id) {
                     open.extend(more, lease_until);
+                    budgets.hold(&open.budgets, more);
                 }
                 id
             }
             Op::Settle { id, .. } | Op::Release { id, .. } => {
-                open.remove(&id);
+                if let Some(open) = open.remove(&id) {
+                    budgets.end(&open.budgets, open.held, amount);
+                }
                 id
             }
         }
@@ -258,7 +285,7 @@ impl Op {
             Self::Hold { amount, estimate, tags, .. } => tally::read::<detail::Hold>(entry)
                 .ok()
                 .filter(|_| *amount == entry.amount)
-                .map(|was| detail::hold_text(*estimate, was.lease_until, tags)),
+                .map(|was| detail::hold_text(&was.budgets, *estimate, was.lease_until, tags)),
             Self::Extend { .. } => None,
             Self::Settle { lines, estimated, .. } => tally::read::<detail::Settle>(entry)
                 .ok()

@@ -1,8 +1,8 @@
 //! The detail of an entry: JSON with its keys in alphabetical order and no white space, so that one content has one
 //! text.
 
-use crate::Line;
 use crate::write::Json;
+use crate::{Line, Windows};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -19,6 +19,9 @@ pub(crate) struct Grant<'a> {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Hold<'a> {
+    /// The budgets it falls under, and when their windows began, in microseconds since 1970.
+    #[serde(default, skip_serializing_if = "Windows::is_empty")]
+    pub budgets: Windows,
     pub estimate: Pico,
     /// Microseconds since 1970.
     pub lease_until: Instant,
@@ -63,9 +66,16 @@ pub(crate) fn text(detail: &impl Serialize, room: usize) -> String {
 }
 
 /// A hold's detail. Tags that are no JSON are kept as a JSON string.
-pub(crate) fn hold_text(estimate: Pico, lease_until: Instant, tags: &str) -> String {
-    let mut json = Json::with_room(96 + tags.len());
-    json.raw("{\"estimate\":");
+pub(crate) fn hold_text(windows: &Windows, estimate: Pico, lease_until: Instant, tags: &str) -> String {
+    let mut json = Json::with_room(96 + tags.len() + 48 * windows.len());
+    json.raw("{");
+    for (n, (budget, from)) in windows.iter().enumerate() {
+        json.raw(if n == 0 { "\"budgets\":{" } else { "," });
+        json.string(budget);
+        json.raw(":");
+        json.time(*from);
+    }
+    json.raw(if windows.is_empty() { "\"estimate\":" } else { "},\"estimate\":" });
     json.money(estimate);
     json.raw(",\"lease_until\":");
     json.time(lease_until);
@@ -142,6 +152,7 @@ mod tests {
         fn what_is_written_is_what_serde_writes(
             lines in prop::collection::vec(line(), 0..3), held in any::<i64>(), hold in any::<u64>(), why in ".*",
             estimated in any::<bool>(), over in any::<bool>(), until in 0..u64::MAX / 2,
+            windows in prop::collection::btree_map(".*", (0..u64::MAX / 2).prop_map(Instant::from_micros), 0..3),
         ) {
             let (held, until) = (Pico(held.into()), Instant::from_micros(until));
             let settle = Settle { estimated, held, hold, lines: Cow::Borrowed(&lines), over };
@@ -149,10 +160,10 @@ mod tests {
             let release = Release { held, hold, lines: Cow::Borrowed(&lines), why: Cow::Borrowed(&why) };
             prop_assert_eq!(release_text(held, hold, &lines, &why), text(&release, 0));
             let tags = serde_json::value::to_raw_value(&why).unwrap();
-            let hold = Hold { estimate: held, lease_until: until, tags: Some(&tags) };
-            prop_assert_eq!(hold_text(held, until, tags.get()), text(&hold, 0));
-            let hold = Hold { estimate: held, lease_until: until, tags: None };
-            prop_assert_eq!(hold_text(held, until, ""), text(&hold, 0));
+            let hold = Hold { budgets: windows.clone(), estimate: held, lease_until: until, tags: Some(&tags) };
+            prop_assert_eq!(hold_text(&windows, held, until, tags.get()), text(&hold, 0));
+            let hold = Hold { budgets: windows.clone(), estimate: held, lease_until: until, tags: None };
+            prop_assert_eq!(hold_text(&windows, held, until, ""), text(&hold, 0));
         }
     }
 }

@@ -10,17 +10,20 @@
 
 mod account;
 mod book;
+mod budget;
 mod charge;
 mod credits;
 mod detail;
 mod entry;
 mod estimate;
 mod op;
+pub mod reconcile;
 mod tally;
 mod write;
 
 pub use account::{Account, Applied};
 pub use book::Book;
+pub use budget::{Budgets, Taken, Windows};
 pub use charge::{Charge, Item, Unpriced, charge, cost};
 pub use credits::{Credit, Credits};
 pub use entry::{Entry, GENESIS, Hash, Kind, hex, link};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use vocab::{Instant, Name, Pico, Usage};
+use vocab::{Cap, Instant, Name, Pico, Usage};
 
 /// One upstream call that may be billed. Failed attempts and hedge losers have one too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +33,20 @@ pub enum Op {
         lease_until: Instant,
         /// Free-form marks of the caller (tags), canonical JSON or empty.
         tags: String,
+        /// The budgets it falls under, each once. All must have room for it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        caps: Vec<Cap>,
     },
     /// More is set aside for a hold that runs out, and its lease is prolonged.
-    Extend { id: String, more: Pico, lease_until: Instant },
+    ///
+    /// `caps` says what the hold's budgets allow by now; of others nothing is asked.
+    Extend {
+        id: String,
+        more: Pico,
+        lease_until: Instant,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        caps: Vec<Cap>,
+    },
     /// The request ended: charge the sum of its lines, give the rest back.
     Settle { id: String, lines: Vec<Line>, estimated: bool },
     /// The request ended and nothing was used.
@@ -78,6 +89,8 @@ impl Balance {
 pub enum Refusal {
     /// Not enough available.
     Poor { needed: Pico, available: Pico },
+    /// A budget has no room for it in this window.
+    Budget { cap: Cap, taken: Pico, needed: Pico },
     /// The id was used before for something else.
     Conflict { id: String },
     /// There is no open hold of that id.
@@ -90,6 +103,11 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Poor { needed, available } => write!(f, "needs {needed} USD, {available} USD available"),
+            Self::Budget { cap, taken, needed } => write!(
+                f,
+                "needs {needed} USD, the budget {} has taken {taken} of its {} USD",
+                cap.budget, cap.limit
+            ),
             Self::Conflict { id } => write!(f, "the id {id} was used before for another operation"),
             Self::NoHold { id } => write!(f, "there is no open hold {id}"),
             Self::BadAmount => f.write_str("an amount is negative or too large"),

@@ -5,7 +5,7 @@
 //! hold all of it.
 
 use crate::entry::as_hex;
-use crate::{Balance, Entry, GENESIS, Hash, Kind, Line, detail};
+use crate::{Balance, Budgets, Entry, GENESIS, Hash, Kind, Line, Windows, detail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vocab::{Instant, Pico};
@@ -22,6 +22,9 @@ pub struct Open {
     pub estimate: Pico,
     pub lease_until: Instant,
     pub tags: String,
+    /// The budgets it falls under.
+    #[serde(default, skip_serializing_if = "Windows::is_empty")]
+    pub budgets: Windows,
     /// Lease and amount of every extension, to know one that comes twice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<(Instant, Pico)>,
@@ -38,6 +41,9 @@ pub struct Tally {
     pub head: Hash,
     pub balance: Balance,
     pub open: BTreeMap<String, Open>,
+    /// What the account's budgets have taken.
+    #[serde(default, skip_serializing_if = "Budgets::is_empty")]
+    pub budgets: Budgets,
 }
 
 /// What a whole record came to.
@@ -128,6 +134,7 @@ impl Tally {
             head: GENESIS,
             balance: Balance::default(),
             open: BTreeMap::new(),
+            budgets: Budgets::default(),
         }
     }
 
@@ -223,6 +230,7 @@ impl Tally {
                 if self.open.contains_key(&entry.op_id) {
                     return Err(Flaw::Hold);
                 }
+                self.budgets.hold(&detail.budgets, entry.amount);
                 let open = Open {
                     seq: entry.seq,
                     amount: entry.amount,
@@ -230,6 +238,7 @@ impl Tally {
                     estimate: detail.estimate,
                     lease_until: detail.lease_until,
                     tags: detail.tags.map_or_else(String::new, |raw| raw.get().into()),
+                    budgets: detail.budgets,
                     extensions: Vec::new(),
                 };
                 self.open.insert(entry.op_id.clone(), open);
@@ -238,9 +247,11 @@ impl Tally {
                 let detail: detail::Extend = read(entry)?;
                 let open = self.open.get_mut(&entry.op_id).ok_or(Flaw::Hold)?;
                 open.extend(entry.amount, detail.lease_until);
+                self.budgets.hold(&open.budgets, entry.amount);
             }
             Kind::Settle | Kind::Release => {
-                self.open.remove(&entry.op_id).ok_or(Flaw::Hold)?;
+                let open = self.open.remove(&entry.op_id).ok_or(Flaw::Hold)?;
+                self.budgets.end(&open.budgets, open.held, entry.amount);
             }
         }
         Ok(())

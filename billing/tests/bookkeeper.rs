@@ -38,6 +38,7 @@ fn table(overdraft: Option<i128>, rows: &str) -> Book {
             Err(Refusal::Conflict { .. }) => "conflict",
             Err(Refusal::NoHold { .. }) => "no-hold",
             Err(Refusal::BadAmount) => "bad",
+            Err(Refusal::Budget { .. }) => "over",
         };
         assert_eq!(came, *outcome, "{row}: {answer:?}");
         if came != "ok" {
@@ -212,6 +213,7 @@ fn tags_are_kept_as_json_whatever_they_are() {
             estimate: Pico(1),
             lease_until: LEASE,
             tags: tags.into(),
+            caps: vec![],
         };
         let mut book = Book::new("alice", None);
         book.post(op(tags), NOW).unwrap();

@@ -29,6 +29,7 @@ fn example() -> Book {
                 estimate: Pico(210_000_000),
                 lease_until: at(660),
                 tags: r#"{"team":"blue"}"#.into(),
+                caps: vec![],
             },
         ),
         (62, Op::Settle { id: "r-1".into(), lines: vec![line], estimated: false }),

@@ -4,7 +4,7 @@
 //! is decided here is decided by the same state machine; what is missing is that there is only one of it.
 
 use crate::account::Done;
-use billing::{Account, Balance, Entry, Kind, Op, Refusal};
+use billing::{Account, Balance, Budgets, Entry, Kind, Op, Refusal};
 use relay::config::Terms;
 use std::collections::{BTreeMap, VecDeque};
 use vocab::{Instant, Pico};
@@ -54,6 +54,11 @@ impl Rough {
             .get(name)
             .filter(|page| page.account.tally().seq > 0)
             .map_or(unseen, |page| page.account.balance())
+    }
+
+    /// What the account's budgets have taken here.
+    pub fn budgets(&self, name: &str) -> Budgets {
+        self.0.get(name).map(|page| page.account.tally().budgets.clone()).unwrap_or_default()
     }
 
     /// What is remembered, oldest first.
@@ -110,6 +115,7 @@ mod tests {
             estimate: Pico(40),
             lease_until,
             tags: String::new(),
+            caps: vec![],
         }
     }
 

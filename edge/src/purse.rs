@@ -145,6 +145,8 @@ impl Purse {
     /// Holds or extends out of the slice. The operation comes back where the object has to decide. `at` is the ledger's time.
     pub fn hold(&mut self, op: Op, at: Instant, now: Instant) -> Result<Balance, Op> {
         let amount = match &op {
+            // What a budget has taken only the object knows.
+            Op::Hold { caps, .. } | Op::Extend { caps, .. } if !caps.is_empty() => return Err(op),
             Op::Hold { amount, .. } => *amount,
             Op::Extend { id, more, .. } if self.holds.contains_key(id) => *more,
             _ => return Err(op),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use vocab::{Event, Finish, ToolCall, Usage};
+use vocab::{Citation, Event, Finish, ToolCall, Usage};
 
 /// What the model said.
 #[derive(Debug, Default, PartialEq)]
@@ -23,6 +23,7 @@ pub(crate) struct Choice {
     /// The event's own number of each call, in the order of `calls`.
     indexes: Vec<u32>,
     pub logprobs: Option<Value>,
+    pub cited: Vec<Citation>,
     finish: Option<Finish>,
 }
 
@@ -78,6 +79,7 @@ impl Told {
                     call.arguments.push_str(fragment);
                 }
             }
+            Event::Citation(cited) => self.at(cited.choice).cited.push(Citation::clone(cited)),
             Event::Finish { choice, reason } => self.at(*choice).finish = Some(*reason),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => {}

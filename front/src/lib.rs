@@ -2,6 +2,8 @@
 
 mod answer;
 pub mod anthropic;
+#[cfg(test)]
+mod cited;
 pub mod gemini;
 pub mod http;
 mod json;

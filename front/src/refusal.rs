@@ -122,7 +122,7 @@ impl From<&Trouble> for Refusal {
     fn from(trouble: &Trouble) -> Self {
         let (param, attempts, code) = match trouble {
             Trouble::BadInput(bad) => (bad.param.clone(), vec![], None),
-            Trouble::UnknownModel { .. } | Trouble::UnknownPolicy { .. } => {
+            Trouble::UnknownModel { .. } | Trouble::UnknownPolicy { .. } | Trouble::NotInPlan { .. } => {
                 (Some("model".into()), vec![], None)
             }
             Trouble::Rejected { param, code, .. } => (param.clone(), vec![], code.clone()),

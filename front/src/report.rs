@@ -36,6 +36,10 @@ pub fn fields(out: &mut Vec<u8>, served: &Served, bill: &Bill, credits: &Credits
         out.extend_from_slice(b"\":");
         json(out, text);
     }
+    if let Some(id) = &served.provider_request_id {
+        out.extend_from_slice(br#","provider_request_id":"#);
+        json(out, id);
+    }
     out.extend_from_slice(br#","attempts":"#);
     json(out, &bill.attempts);
     if served.fake {

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use vocab::{Bucket, Event, Finish, Usage};
+use std::ops::Range;
+use vocab::{Bucket, Citation, Event, Finish, Usage};
 
 pub fn text(text: &str) -> Event {
     Event::Text { choice: 0, text: text.into(), logprobs: None }
@@ -22,6 +23,17 @@ pub fn call(index: u32, name: &str) -> Event {
 
 pub fn args(index: u32, fragment: &str) -> Event {
     Event::ToolArgs { choice: 0, index, fragment: fragment.into() }
+}
+
+/// A page that a passage rests on, or nobody says which.
+pub fn cited(passage: Option<Range<u32>>, url: Option<&str>) -> Event {
+    Event::Citation(Box::new(Citation {
+        choice: 0,
+        passage,
+        url: url.map(str::to_owned),
+        title: Some("A page".into()),
+        quote: Some("It is so.".into()),
+    }))
 }
 
 pub fn ended(mut events: Vec<Event>, reason: Finish) -> Vec<Event> {

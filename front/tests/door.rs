@@ -7,7 +7,7 @@
 )]
 
 use async_trait::async_trait;
-use billing::{Balance, Book, Entry, Kind, Op};
+use billing::{Balance, Book, Budgets, Entry, Kind, Op};
 use bytes::Bytes;
 use front::{Body, Front, Peer};
 use futures::executor::block_on;
@@ -92,6 +92,10 @@ impl Books for Paper {
 
     async fn balance(&self, _: &str) -> Result<Balance, BooksError> {
         Ok(self.0.lock().unwrap().entries().last().map(|e| e.balance_after).unwrap_or_default())
+    }
+
+    async fn budgets(&self, _: &str) -> Result<Budgets, BooksError> {
+        Ok(self.0.lock().unwrap().account().tally().budgets.clone())
     }
 
     async fn entries(&self, _: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError> {

@@ -85,7 +85,7 @@ pub fn made(bytes: &[u8]) {
     let json = |bytes: Vec<u8>| drop(serde_json::from_slice::<Value>(&bytes).expect("what is written is JSON"));
     for kind in [Kind::Embedding, Kind::Image] {
         for (adapter, _) in world(kind) {
-            let forms = [Form::List { base64: false }, Form::List { base64: true }, Form::One, Form::Batch, Form::Pictures];
+            let forms = [Form::List { base64: false }, Form::List { base64: true }, Form::One, Form::Batch, Form::Pictures, Form::Edits];
             let read = adapter.read_task(kind, None, &body);
             for form in forms.into_iter().filter(|form| form.kind() == kind && adapter.speaks(*form)) {
                 let looked = adapter.read_task(kind, Some(form), &body);

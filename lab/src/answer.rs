@@ -41,13 +41,30 @@ pub(crate) struct Choice {
     pub finish: Finish,
     /// The text is why it will not answer.
     pub refuses: bool,
-    /// The page that the text rests on.
+    /// The page that the passage of the text rests on.
     pub cited: Option<String>,
+}
+
+/// Where a model names a page for a passage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cited<'c> {
+    pub url: &'c str,
+    /// The text before the passage.
+    pub before: &'c str,
+    pub passage: &'c str,
 }
 
 impl Choice {
     fn new(reasoning: String, finish: Finish) -> Self {
         Self { reasoning, text: String::new(), calls: vec![], finish, refuses: false, cited: None }
+    }
+
+    /// What is behind the first colon rests on the page, or all of it.
+    pub fn cited(&self) -> Option<Cited<'_>> {
+        let (url, text) = (self.cited.as_deref()?, self.text.as_str());
+        let at = text.find(": ").map_or(0, |at| at + 2);
+        let (before, passage) = text.split_at(at);
+        (!passage.is_empty()).then_some(Cited { url, before, passage })
     }
 }
 

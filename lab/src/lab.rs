@@ -132,9 +132,12 @@ impl Lab {
             Route::Health => Some(tongue.health(provider)),
             Route::Count { .. } => Some(tongue.count(ask.input_tokens())),
             Route::ModelCard(name) => provider.model(name).map(|m| tongue.model_card(provider, m)),
-            Route::Chat { .. } | Route::Embeddings | Route::Images | Route::Embed { .. } | Route::Unknown => {
-                None
-            }
+            Route::Chat { .. }
+            | Route::Embeddings
+            | Route::Images
+            | Route::Edits
+            | Route::Embed { .. }
+            | Route::Unknown => None,
         };
         if let Some(body) = told {
             return self.page(&asked, Page::new(200, body), note, QUICK);

@@ -12,7 +12,7 @@
 //! | `calls=N` | that many tool calls (0: none), where tools are offered |
 //! | `say="TEXT"` | exactly this answer |
 //! | `refuse="TEXT"` | the model refuses in these words, where the dialect has words apart for that; else they are its answer |
-//! | `cite="URL"` | the answer is said to rest on this page, where the dialect has a way to say so |
+//! | `cite="URL"` | what the answer says behind its first colon, or all of it, is said to rest on this page, where the dialect has a way to say so |
 //! | `written=N` | that many tokens of the prompt are said to be written to the cache, where that is ever said |
 //! | `only=NAME` | what follows in this marker counts only for the provider of that name; may be repeated: `only=a,b` |
 //! | `first=N` | what follows counts only for the first N requests that carry this very marker (over all providers that it counts for) |

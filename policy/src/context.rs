@@ -3,15 +3,12 @@
 //!
 //! One algorithm, so the header of a token chooses nothing. The signature is checked before a single claim is read.
 
-mod claims;
 mod setting;
 
 pub use setting::{AccountOf, ContextSetting};
 
 use crate::identity::{Caller, Refused};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use claims::Object;
+use crate::jose::{Object, decoded, parts};
 use hmac::{Hmac, Mac};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
@@ -123,7 +120,7 @@ pub(crate) fn carried<'h>(
 
 fn says_hs256(token: &[u8]) -> bool {
     token.len() <= LONGEST
-        && parts(token).and_then(|[head, ..]| object(head)).is_ok_and(|head| head.is("alg", "HS256"))
+        && parts(token).and_then(|[head, ..]| Object::of(head)).is_some_and(|head| head.is("alg", "HS256"))
 }
 
 /// Who the token says is calling.
@@ -136,18 +133,19 @@ pub(crate) fn verify(
     if token.len() > LONGEST {
         return Err(BadContext::Malformed);
     }
-    let [head, payload, signature] = parts(token)?;
+    let [head, payload, signature] = parts(token).ok_or(BadContext::Malformed)?;
     let signed = token.get(..head.len() + 1 + payload.len()).unwrap_or_default();
-    if !bool::from(signed_by_one_of(&setting.keys, signed, &decoded(signature)?)) {
+    let signature = decoded(signature).ok_or(BadContext::Malformed)?;
+    if !bool::from(signed_by_one_of(&setting.keys, signed, &signature)) {
         return Err(BadContext::Signature);
     }
-    let head = object(head)?;
+    let head = Object::of(head).ok_or(BadContext::Malformed)?;
     // RFC 7515, 4.1.11: what is marked critical must be understood, and nothing is.
     let a_jwt = !head.has("typ") || head.is_regardless_of_case("typ", "JWT");
     if !head.is("alg", "HS256") || head.has("crit") || !a_jwt {
         return Err(BadContext::Algorithm);
     }
-    let claims = object(payload)?;
+    let claims = Object::of(payload).ok_or(BadContext::Malformed)?;
     in_time(setting, &claims, now)?;
     if setting.issuer.as_deref().is_some_and(|issuer| !claims.is("iss", issuer)) {
         return Err(BadContext::Issuer);
@@ -156,23 +154,6 @@ pub(crate) fn verify(
         return Err(BadContext::Audience);
     }
     caller(setting, &claims)
-}
-
-fn parts(token: &[u8]) -> Result<[&[u8]; 3], BadContext> {
-    let mut parts = token.split(|b| *b == b'.');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(head), Some(payload), Some(signature), None) => Ok([head, payload, signature]),
-        _ => Err(BadContext::Malformed),
-    }
-}
-
-/// Without padding, and with unused bits zero: one token has one text.
-fn decoded(part: &[u8]) -> Result<Vec<u8>, BadContext> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| BadContext::Malformed)
-}
-
-fn object(part: &[u8]) -> Result<Object, BadContext> {
-    Object::read(&decoded(part)?).ok_or(BadContext::Malformed)
 }
 
 /// Looks at every secret, found or not: how long it takes tells nothing.
@@ -187,12 +168,12 @@ fn signed_by_one_of(keys: &[Secret], signed: &[u8], signature: &[u8]) -> Choice 
 
 fn in_time(setting: &ContextSetting, claims: &Object, now: Instant) -> Result<(), BadContext> {
     let leeway = Duration::from_secs(setting.leeway_s);
-    let exp = claims.seconds("exp")?.ok_or(BadContext::Claim("exp"))?;
+    let exp = seconds(claims, "exp")?.ok_or(BadContext::Claim("exp"))?;
     if exp.after(leeway) <= now {
         return Err(BadContext::Expired);
     }
     for name in ["nbf", "iat"] {
-        if claims.seconds(name)?.is_some_and(|from| from > now.after(leeway)) {
+        if seconds(claims, name)?.is_some_and(|from| from > now.after(leeway)) {
             return Err(BadContext::Early);
         }
     }
@@ -202,11 +183,19 @@ fn in_time(setting: &ContextSetting, claims: &Object, now: Instant) -> Result<()
     Ok(())
 }
 
+fn seconds(claims: &Object, name: &'static str) -> Result<Option<Instant>, BadContext> {
+    claims.seconds(name).map_err(|_| BadContext::Claim(name))
+}
+
+fn text<'c>(claims: &'c Object, name: &'static str) -> Result<Option<&'c str>, BadContext> {
+    claims.text(name).map_err(|_| BadContext::Claim(name))
+}
+
 fn caller(setting: &ContextSetting, claims: &Object) -> Result<Caller, BadContext> {
-    let tenant = claims.text("tenant")?.filter(|t| crate::is_sane(t) && *t != crate::identity::LOCAL);
+    let tenant = text(claims, "tenant")?.filter(|t| crate::is_sane(t) && *t != crate::identity::LOCAL);
     let tenant = tenant.ok_or(BadContext::Claim("tenant"))?;
-    let user = claims.text("user")?;
-    let plan = claims.text("plan")?;
+    let user = text(claims, "user")?;
+    let plan = text(claims, "plan")?;
     let account = match setting.account {
         AccountOf::Tenant => tenant.to_owned(),
         AccountOf::User => {
@@ -218,10 +207,10 @@ fn caller(setting: &ContextSetting, claims: &Object) -> Result<Caller, BadContex
     };
     Ok(Caller {
         account,
-        key: "context".into(),
+        key: Some("context".into()),
         admin: false,
-        user: user.unwrap_or_default().to_owned(),
-        plan: plan.unwrap_or_default().to_owned(),
+        user: user.map(Into::into),
+        plan: plan.map(Into::into),
     })
 }
 

@@ -5,9 +5,17 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use subtle::{Choice, ConstantTimeEq};
 
-/// The SHA-256 of a key. In configuration 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The SHA-256 of a key. In configuration 64 hexadecimal digits. Two are compared in constant time.
+#[derive(Clone, Copy)]
 pub struct Digest([u8; 32]);
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        self.alike(other).into()
+    }
+}
+
+impl Eq for Digest {}
 
 impl Digest {
     pub fn of(key: &str) -> Self {
@@ -29,6 +37,15 @@ impl Digest {
             *byte = u8::try_from(high * 16 + low).ok()?;
         }
         Some(Self(bytes))
+    }
+
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// What they are put in order by.
+    pub(crate) fn beginning(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
     }
 
     /// Takes as long whether they are alike or not.
@@ -62,6 +79,12 @@ impl<'de> Deserialize<'de> for Digest {
         // The text itself stays out of the message: somebody may have put the key there.
         Self::parse(&hex).ok_or_else(|| D::Error::custom("expected a SHA-256 as 64 hexadecimal digits"))
     }
+}
+
+/// Whether an account can have this name: 1 to 128 of letters, digits and `_.:@+-`, so that it may be an address.
+pub fn is_account(name: &str) -> bool {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'@' | b'+' | b'-');
+    (1..=128).contains(&name.len()) && name.bytes().all(fine)
 }
 
 /// A weir key (`wk_…`) and whose it is.

@@ -1,5 +1,6 @@
 //! What the operator settled for the front door.
 
+use crate::jwt::{JwtSetting, SigningSetting};
 use crate::{ContextSetting, Credits, Digest, KeySetting, Skill, default_skills};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,7 +29,16 @@ pub struct Settings {
     pub keys: Vec<KeySetting>,
     /// Context tokens of a gateway; None: none is taken.
     pub context: Option<ContextSetting>,
-    /// While no keys are configured and no context tokens taken, callers on loopback are the account `local`.
+    /// RS256 tokens of an issuer outside; None: none is taken.
+    pub jwt: Option<JwtSetting>,
+    /// RS256 tokens that weir signs itself, for guests and at the operator's word; None: it signs none.
+    pub signing: Option<SigningSetting>,
+    /// The plan of accounts of which nothing else is said; None: they may everything, as fast as they like.
+    pub plan: Option<String>,
+    /// Nobody but the gateway can reach this service, so whoever it names in `X-User-Email` or `?email=` is calling. Anybody
+    /// else who can reach it can name anybody.
+    pub trust_gateway: bool,
+    /// While nobody was given a key and no tokens are taken, callers on loopback are the account `local`.
     pub loopback_open: bool,
     /// More names, besides those of the loopback interface, under which callers without a key may address weir
     /// (the `Host` header), like `weir.internal`.
@@ -53,6 +63,10 @@ impl Default for Settings {
             admin_key_sha256: None,
             keys: Vec::new(),
             context: None,
+            jwt: None,
+            signing: None,
+            plan: None,
+            trust_gateway: false,
             loopback_open: true,
             loopback_hosts: Vec::new(),
             behind_tls: false,
@@ -79,14 +93,21 @@ impl Cors {
 }
 
 impl Settings {
-    /// Somebody was given a credential, so nobody comes in without one.
+    /// The configuration gives somebody a credential, so nobody comes in without one.
     pub const fn wants_credentials(&self) -> bool {
-        !self.keys.is_empty() || self.context.is_some()
+        !self.keys.is_empty() || self.context.is_some() || self.takes_tokens() || self.trust_gateway
+    }
+
+    /// RS256 tokens are taken, whoever signs them.
+    pub const fn takes_tokens(&self) -> bool {
+        self.jwt.is_some() || self.signing.is_some()
     }
 
     /// Looks up by name what must not stand in the file; what is wrong with it, each in a sentence.
     pub fn unlock(&mut self, secret: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-        self.context.as_mut().map(|context| context.unlock(secret)).unwrap_or_default()
+        let mut faults = self.context.as_mut().map(|context| context.unlock(secret)).unwrap_or_default();
+        faults.extend(self.signing.as_mut().map(|signing| signing.unlock(secret)).unwrap_or_default());
+        faults
     }
 
     /// What is wrong with it, each in a sentence that names the field; empty when nothing is.
@@ -115,14 +136,21 @@ impl Settings {
             }
         }
         for key in &self.keys {
-            if key.account.is_empty() || !crate::is_sane(&key.account) {
+            if !crate::is_account(&key.account) {
                 faults.push(format!(
-                    "keys: the account {:?} of key {:?} must be 1 to 128 letters, digits or `_.:-`",
+                    "keys: the account {:?} of key {:?} must be 1 to 128 letters, digits or `_.:@+-`",
                     key.account, key.name
                 ));
             }
         }
         faults.extend(self.context.iter().flat_map(ContextSetting::faults));
+        faults.extend(self.jwt.iter().flat_map(JwtSetting::faults));
+        faults.extend(self.signing.iter().flat_map(SigningSetting::faults));
+        if let (Some(jwt), Some(signing)) = (&self.jwt, &self.signing)
+            && jwt.issuer == signing.issuer
+        {
+            faults.push("jwt.issuer: is that of `signing`; two issuers cannot have one name".into());
+        }
         for (name, skill) in &self.skills {
             if skill.temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) {
                 faults.push(format!("skills.{name}.temperature: must be from 0 to 2"));

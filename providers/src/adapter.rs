@@ -1,6 +1,6 @@
 use crate::Watch;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use std::fmt;
 use std::sync::Arc;
 use vocab::{
@@ -76,6 +76,8 @@ pub struct Reading {
     pub argued: bool,
     /// What was heard of each item so far, where an answer is made of items.
     pub(crate) items: Vec<crate::responses::Item>,
+    /// What the answer rests on.
+    pub(crate) cited: crate::cited::Cited,
 }
 
 /// A wire format for chat: what to say, and what was said.
@@ -154,6 +156,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
         None
     }
 
+    /// How many texts it takes at once. Of more, each as many are a call of their own.
+    fn texts_max(&self) -> usize {
+        usize::MAX
+    }
+
     /// A translated call. `Unfit` names the field that this provider cannot be told.
     fn encode_task(&self, task: &Task, door: &Door) -> Result<Call, Fault> {
         let _ = task;
@@ -165,6 +172,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     fn read_task(&self, kind: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
         let _ = (kind, passing, body);
         Err(Fault::Unfit("asked for chats only".into()))
+    }
+
+    /// The header in which it names a request: what its support asks for. None where it has none.
+    fn request_id(&self) -> Option<&'static HeaderName> {
+        None
     }
 
     /// What a status other than 2xx means. Body first, status second.

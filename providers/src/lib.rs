@@ -6,6 +6,7 @@
 mod adapter;
 pub mod anthropic;
 pub mod catalogue;
+mod cited;
 mod entrance;
 mod foreign;
 pub mod gemini;

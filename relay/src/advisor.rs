@@ -35,6 +35,9 @@ struct Key {
     /// Input size by powers of two.
     size: u32,
     out: Option<u32>,
+    /// The plan that it is chosen under, by its number, and what it may cost.
+    plan: Option<usize>,
+    cost_max: Option<Pico>,
 }
 
 /// Comparisons of pinned models with the whole fleet, for a few seconds each.
@@ -122,6 +125,8 @@ fn pinned(
         needs: brief.needs,
         size: brief.tokens_in.next_power_of_two(),
         out: brief.max_output.map(u32::next_power_of_two),
+        plan: route.plan.map(|plan| plan.number),
+        cost_max: ask.leave.as_deref().and_then(|leave| leave.cost_max.as_ref()).map(|(most, _)| *most),
     };
     // Limits of one request do not belong to all: such a request is compared by itself.
     let common = ask.wishes.limits == router::Limits::default() && ask.wishes.policy.is_none();

@@ -4,9 +4,10 @@ use crate::ask::BadInput;
 use crate::speech::Speech;
 use billing::Balance;
 use bytes::Bytes;
+use policy::limit::{Over, Scope, What};
 use serde::Serialize;
 use std::borrow::Cow;
-use vocab::{Duration, Event, Made, Name, Pico, Usage};
+use vocab::{Cap, Duration, Event, Made, Name, Pico, Usage};
 
 /// One upstream call, as the answer tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,6 +38,8 @@ pub struct Served {
     pub balance: Balance,
     /// What is held: the most this answer can cost without another hold.
     pub cost_max: Pico,
+    /// What the provider calls its part of this, where it names it: what its support asks for.
+    pub provider_request_id: Option<Box<str>>,
     /// The built-in lab served: fake content.
     pub fake: bool,
 }
@@ -142,12 +145,38 @@ pub enum Trouble {
         asked: String,
         known: Vec<String>,
     },
+    /// A key, a token or an account is on a plan that there is not.
+    UnknownPlan {
+        asked: String,
+        known: Vec<String>,
+    },
+    /// The caller's plan has none of what is asked for.
+    NotInPlan {
+        asked: String,
+        plan: String,
+        /// Models that it has, as far as they are told.
+        has: Vec<String>,
+    },
+    /// It may cost more than one request may.
+    TooDear {
+        needed: Pico,
+        most: Pico,
+        scope: Scope,
+    },
+    /// Too many requests or tokens; not to be mixed up with [`Self::Limited`], where providers had too many.
+    OverLimit(Box<Over>),
     /// No candidate can do what is asked: (`provider/model`, why not) for each.
     NoCandidate(Vec<(String, String)>),
     /// Out of credit.
     Poor {
         needed: Pico,
         available: Pico,
+    },
+    /// A budget has no room for it.
+    OverBudget {
+        cap: Cap,
+        taken: Pico,
+        needed: Pico,
     },
     /// The id was used for another request.
     Conflict,
@@ -194,15 +223,20 @@ impl Trouble {
             Self::BadInput(_) => "invalid_request",
             Self::UnknownModel { .. } => "model_not_found",
             Self::UnknownPolicy { .. } => "unknown_policy",
+            Self::UnknownPlan { .. } => "unknown_plan",
+            Self::NotInPlan { .. } => "model_not_in_plan",
+            Self::TooDear { .. } => "cost_over_limit",
+            Self::OverLimit(over) if over.wait.is_none() => "tokens_over_limit",
             Self::NoCandidate(_) => "no_candidate",
             Self::Poor { .. } => "insufficient_credit",
+            Self::OverBudget { .. } => "budget_exceeded",
             Self::Conflict => "request_id_conflict",
             Self::BudgetExhausted => "budget_exhausted",
             Self::Rejected { .. } => "upstream_rejected",
             Self::Filtered { .. } => "content_filter",
             Self::TooLong { .. } => "context_length_exceeded",
             Self::Failed(_) => "all_attempts_failed",
-            Self::Limited { .. } => "rate_limited",
+            Self::Limited { .. } | Self::OverLimit(_) => "rate_limited",
             Self::Resting { .. } => "all_providers_resting",
             Self::Deadline { .. } => "deadline_exceeded",
             Self::Broken { .. } => "stream_broken",
@@ -218,11 +252,13 @@ impl Trouble {
             | Self::Rejected { .. }
             | Self::Filtered { .. }
             | Self::TooLong { .. } => 400,
-            Self::Poor { .. } | Self::BudgetExhausted => 402,
+            Self::Poor { .. } | Self::OverBudget { .. } | Self::BudgetExhausted => 402,
+            Self::UnknownPlan { .. } | Self::NotInPlan { .. } | Self::TooDear { .. } => 403,
             Self::UnknownModel { .. } => 404,
             Self::Conflict => 409,
             Self::NoCandidate(_) => 422,
-            Self::Limited { .. } => 429,
+            Self::OverLimit(over) if over.wait.is_none() => 413,
+            Self::Limited { .. } | Self::OverLimit(_) => 429,
             Self::Failed(_) | Self::Broken { .. } => 502,
             Self::Resting { .. } | Self::BooksDown(_) => 503,
             Self::Deadline { .. } => 504,
@@ -234,6 +270,7 @@ impl Trouble {
         match self {
             Self::Resting { retry_after } => Some(*retry_after),
             Self::Limited { retry_after, .. } => *retry_after,
+            Self::OverLimit(over) => over.wait,
             _ => None,
         }
     }
@@ -253,6 +290,21 @@ impl Trouble {
             Self::UnknownPolicy { asked, known } => {
                 format!("There is no policy {asked:?}. Known: {}.", known.join(", "))
             }
+            Self::UnknownPlan { asked, known } => format!(
+                "The caller is on the plan {asked:?}, which there is not here, so nothing is allowed. Known: {}.",
+                known.join(", ")
+            ),
+            Self::NotInPlan { asked, plan, has } if has.is_empty() => {
+                format!("The plan {plan} does not have {asked:?}, nor any other model that is served here.")
+            }
+            Self::NotInPlan { asked, plan, has } => format!(
+                "The plan {plan} does not have {asked:?}. It has {}. GET /v1/models lists them all.",
+                has.join(", ")
+            ),
+            Self::TooDear { needed, most, scope } => format!(
+                "This request may cost up to {needed} USD; {most} USD is the most that one request may cost for {scope}. Lower max_tokens, or ask for a cheaper model."
+            ),
+            Self::OverLimit(over) => over_limit(over),
             Self::NoCandidate(removed) => {
                 let mut text = String::from("No candidate can do what is asked.");
                 for (who, why) in removed.iter().take(8) {
@@ -266,10 +318,17 @@ impl Trouble {
             Self::Poor { needed, available } => format!(
                 "The account cannot cover this request: it may cost up to {needed} USD, {available} USD are available. Lower max_tokens or add credit."
             ),
+            Self::OverBudget { cap, taken, needed } => {
+                let resets = cap.until.map(|until| format!(" It begins anew at {}.", until.rfc3339()));
+                format!(
+                    "The budget {} is {} USD, of which {taken} are spent or set aside; this request may cost up to {needed}.{} Lower max_tokens, or ask whoever keeps the budget.",
+                    cap.budget, cap.limit, resets.unwrap_or_default()
+                )
+            }
             Self::Conflict => {
                 "This request id was used before for another request. Send a new X-Request-Id.".into()
             }
-            Self::BudgetExhausted => "The account's credit ran out while this was streaming.".into(),
+            Self::BudgetExhausted => "The account's credit, one of its budgets or what one request may cost ran out while this was streaming.".into(),
             Self::Rejected { message, .. } | Self::Filtered { message } | Self::TooLong { message } => {
                 message.clone()
             }
@@ -288,6 +347,34 @@ impl Trouble {
             }
         }
     }
+}
+
+/// Which limit, what of it is used, and when to come again.
+fn over_limit(over: &Over) -> String {
+    let limit = &over.limit;
+    let Some(wait) = over.wait else {
+        return format!(
+            "This request has about {} input tokens, more than the limit of {} ever lets in at once. Send less of it at a time.",
+            over.estimate.input,
+            limit.words()
+        );
+    };
+    let mut text = format!("Over the limit of {}: ", limit.words());
+    text.push_str(&match limit.what {
+        What::Tokens => format!(
+            "{} of {} tokens are left, and this request is taken for {}.",
+            limit.left,
+            limit.limit,
+            over.estimate.whole().min(limit.limit.max(over.estimate.input))
+        ),
+        What::Concurrent => format!("{} are under way.", limit.limit - limit.left),
+        What::Minute | What::Hour => format!("{} of {} are left.", limit.left, limit.limit),
+    });
+    if let Some(reset) = limit.reset {
+        text.push_str(&format!(" It is whole again in {} s.", reset.as_micros().div_ceil(1_000_000)));
+    }
+    text.push_str(&format!(" Try again in {} s.", wait.as_micros().div_ceil(1_000_000)));
+    text
 }
 
 fn told(what: &str, attempts: &[Attempt]) -> String {

@@ -1,5 +1,6 @@
 //! What a caller wants, once the front door has understood it.
 
+use crate::limits::Leave;
 use router::Limits;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -12,6 +13,10 @@ pub struct Ask {
     pub id: String,
     /// Whose books pay.
     pub account: String,
+    /// Which of the account's keys it came with.
+    pub key: Option<vocab::Name>,
+    /// What it may, and what it took for it; None: everything, without being counted.
+    pub leave: Option<Box<Leave>>,
     pub words: Words,
     pub wishes: Wishes,
     /// When its head had been read.

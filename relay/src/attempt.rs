@@ -1,5 +1,6 @@
 //! One upstream call: from the words to the first content, or to a fault.
 
+mod parts;
 mod task;
 
 use crate::answer::{Content, Piece};
@@ -12,6 +13,7 @@ use crate::source::{Seen, Source};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::future::{BoxFuture, Either, select};
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use providers::Glance;
 use std::collections::VecDeque;
@@ -40,6 +42,8 @@ pub enum Got {
 pub struct Whole {
     pub content: Content,
     pub seen: Seen,
+    /// What the provider calls it.
+    pub request_id: Option<Box<str>>,
 }
 
 /// A stream that has its first content.
@@ -49,6 +53,8 @@ pub struct Begun {
     /// What was held back until now, the first content included.
     pub queue: VecDeque<Piece>,
     pub first: Instant,
+    /// What the provider calls it.
+    pub request_id: Option<Box<str>>,
 }
 
 /// Why a call brought nothing, and what it used nevertheless as far as it said.
@@ -57,26 +63,41 @@ pub struct Lost {
     pub usage: Option<Box<Usage>>,
     /// The words themselves could not be understood: nobody was asked.
     pub bad_input: bool,
+    /// What the provider calls it.
+    pub request_id: Option<Box<str>>,
 }
 
 impl From<Fault> for Lost {
     fn from(fault: Fault) -> Self {
-        Self { fault, usage: None, bad_input: false }
+        Self::using(fault, None)
     }
 }
 
 impl Lost {
+    /// A fault, and what was used nevertheless.
+    pub fn using(fault: Fault, usage: Option<Usage>) -> Self {
+        Self { fault, usage: usage.map(Box::new), bad_input: false, request_id: None }
+    }
+
     /// The words cannot be said otherwise than they are.
     fn untold(BadInput { message, param }: BadInput) -> Self {
-        Self { fault: Fault::Rejected { message, param, code: None }, usage: None, bad_input: true }
+        Self { bad_input: true, ..Fault::Rejected { message, param, code: None }.into() }
     }
 }
 
 /// A call ready to be made.
 pub struct Prepared {
     call: Call,
+    /// More calls of the same attempt, where this one asks for a part only: their answers are put together in this order.
+    more: Vec<Call>,
     /// Its reply may pass to the client as it comes.
     passes: bool,
+}
+
+impl Prepared {
+    const fn one(call: Call, passes: bool) -> Self {
+        Self { call, more: Vec::new(), passes }
+    }
 }
 
 /// What to send to `candidate`; `Unfit` where it cannot be told what was asked.
@@ -90,7 +111,7 @@ pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prep
             if adapter.dialect() == *dialect
                 && let Some(call) = adapter.patch(raw, &candidate.door)
             {
-                return Ok(Prepared { call, passes });
+                return Ok(Prepared::one(call, passes));
             }
             match parsed.0.get_or_init(|| parse(raw).map(Box::new)) {
                 Ok(chat) => chat,
@@ -100,7 +121,7 @@ pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prep
         Words::Task { raw, parse } => return task::prepare(raw, *parse, candidate),
     };
     let call = adapter.encode(chat, &candidate.door)?;
-    Ok(Prepared { call, passes })
+    Ok(Prepared::one(call, passes))
 }
 
 /// Makes the call and waits until it commits.
@@ -113,7 +134,11 @@ pub fn fly<'a>(
     left: Duration,
 ) -> BoxFuture<'a, Result<Got, Lost>> {
     let (http, clock) = (relay.http(), relay.clock());
-    let Prepared { call, passes } = prepared;
+    let Prepared { call, more, passes } = prepared;
+    if !more.is_empty() {
+        let calls = std::iter::once(call).chain(more).collect();
+        return Box::pin(parts::fly(relay, ask, calls, candidate, bounds, left));
+    }
     let streamed = call.stream;
     let patience = if streamed { bounds.first_content().min(left) } else { left };
     // Out here, because a future that was given the call would have room for it in every layer.
@@ -139,14 +164,50 @@ async fn hear(
     streamed: bool,
     passes: bool,
 ) -> Result<Got, Lost> {
-    let (whole, body) = match sending.await? {
-        Reply { status: 200..300, headers, body } => {
-            let kind = headers.get(CONTENT_TYPE);
-            (kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")), body)
-        }
-        refused => return Err(Box::pin(refusal(refused, candidate, clock)).await),
+    let Reply { status, headers, body } = sending.await?;
+    let request_id = named(candidate, &headers);
+    let heard = if (200..300).contains(&status) {
+        let kind = headers.get(CONTENT_TYPE);
+        let whole = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        drop(headers);
+        answered(body, clock, ask, candidate, bounds, streamed && !whole, passes).await
+    } else {
+        Err(Box::pin(refusal(Reply { status, headers, body }, candidate, clock)).await)
     };
-    if streamed && !whole {
+    match heard {
+        Ok(mut got) => {
+            match &mut got {
+                Got::Whole(whole) => whole.request_id = request_id,
+                Got::Stream(begun) => begun.request_id = request_id,
+            }
+            Ok(got)
+        }
+        Err(lost) => Err(Lost { request_id, ..lost }),
+    }
+}
+
+/// More than any provider's names of requests have, in bytes.
+const REQUEST_ID_MAX: usize = 128;
+
+/// What the provider calls this request. Letters, digits and a few marks: nothing else belongs in a header or a log.
+fn named(candidate: &Candidate, headers: &HeaderMap) -> Option<Box<str>> {
+    let id = headers.get(candidate.provider.adapter.request_id()?)?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+    let fits = (1..=REQUEST_ID_MAX).contains(&id.len()) && id.bytes().all(plain);
+    fits.then(|| id.into())
+}
+
+/// The body of a good reply, to its commit.
+async fn answered(
+    body: ByteStream,
+    clock: &dyn Clock,
+    ask: &Ask,
+    candidate: &Candidate,
+    bounds: &Bounds,
+    streamed: bool,
+    passes: bool,
+) -> Result<Got, Lost> {
+    if streamed {
         let echo_max = match &ask.words {
             Words::Raw { dialect: Dialect::OpenaiResponses, raw, .. } if passes => {
                 raw.body.len().saturating_mul(ECHOES)
@@ -189,11 +250,7 @@ async fn begin(
     let mut held = 0;
     let held_max = START_MAX.saturating_add(echo_max);
     loop {
-        let lost = |source: &Source, fault: Fault| Lost {
-            fault,
-            usage: source.seen().usage.map(Box::new),
-            bad_input: false,
-        };
+        let lost = |source: &Source, fault: Fault| Lost::using(fault, source.seen().usage);
         match body.next().await {
             Some(Ok(chunk)) => {
                 let before = queue.len();
@@ -211,10 +268,12 @@ async fn begin(
                         source,
                         queue,
                         first: clock.now(),
+                        request_id: None,
                     })));
                 }
                 if source.content() || (source.done() && source.seen().useful()) {
-                    return Ok(Got::Stream(Box::new(Begun { body, source, queue, first: clock.now() })));
+                    let first = clock.now();
+                    return Ok(Got::Stream(Box::new(Begun { body, source, queue, first, request_id: None })));
                 }
                 if source.done() {
                     return Err(lost(&source, Fault::Silent("the answer was empty".into())));
@@ -243,6 +302,7 @@ fn weight(piece: &Piece) -> usize {
     match piece {
         Piece::Bytes(bytes) => bytes.len(),
         Piece::Event(Event::Signature { signature, .. }) => size_of::<Event>() + signature.len(),
+        Piece::Event(Event::Citation(cited)) => size_of::<Event>() + size_of_val(&**cited) + cited.len(),
         _ => size_of::<Event>(),
     }
 }
@@ -253,20 +313,20 @@ fn finish(body: Bytes, candidate: &Candidate, passes: bool) -> Result<Got, Lost>
     let whole = if passes {
         let Glance { usage, text_bytes, useful, finish } = adapter.glance(&body)?;
         let seen = Seen { usage, text_bytes, content: useful, finish, done: true, tokens_out: None };
-        Box::new(Whole { content: Content::Raw(body), seen })
+        Box::new(Whole { content: Content::Raw(body), seen, request_id: None })
     } else {
         let mut events = Vec::new();
         let decoded = adapter.decode(&body, &mut events);
         let mut seen = Seen::default();
         events.iter().for_each(|e| seen.saw(e));
         if let Err(fault) = decoded {
-            return Err(Lost { fault, usage: seen.usage.map(Box::new), bad_input: false });
+            return Err(Lost::using(fault, seen.usage));
         }
-        Box::new(Whole { content: Content::Events(events), seen })
+        Box::new(Whole { content: Content::Events(events), seen, request_id: None })
     };
     if !whole.seen.useful() {
         let fault = Fault::Silent("the answer was empty".into());
-        return Err(Lost { fault, usage: whole.seen.usage.map(Box::new), bad_input: false });
+        return Err(Lost::using(fault, whole.seen.usage));
     }
     Ok(Got::Whole(whole))
 }

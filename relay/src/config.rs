@@ -2,7 +2,9 @@
 //!
 //! Keys are named by environment variable or secret, never written in the file.
 
-use policy::Settings;
+use policy::limit::Quotas;
+use policy::plan::Plans;
+use policy::{Budgets, Settings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vocab::{Duration, Kind, Pico};
@@ -157,6 +159,14 @@ pub struct AccountConfig {
     pub overdraft_usd: Option<Pico>,
     /// Granted once, when the account is first seen.
     pub credit_usd: Option<Pico>,
+    /// What it has booked; absent: what `service.plan` says.
+    pub plan: Option<String>,
+    /// How fast and how dear, besides what its plan says.
+    pub limits: Quotas,
+    /// The same for each of its keys.
+    pub key_limits: Quotas,
+    /// What it, its keys and its tags may spend, and how fast.
+    pub budget: Budgets,
 }
 
 /// What an account is allowed.
@@ -247,6 +257,23 @@ impl Bounds {
     }
 }
 
+/// Where the books are. The native shell's; on the edge each account has its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// The name of the environment variable that holds the address of a PostgreSQL, where several nodes share one ledger.
+    /// Absent: this node's own file.
+    pub postgres: Option<String>,
+    /// After how long without a sign of life the holds of a node are settled by the others.
+    pub silent_ms: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { postgres: None, silent_ms: 120_000 }
+    }
+}
+
 /// The whole file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -254,8 +281,11 @@ pub struct Config {
     pub providers: BTreeMap<String, ProviderConfig>,
     pub policies: BTreeMap<String, PolicyConfig>,
     pub accounts: BTreeMap<String, AccountConfig>,
+    /// Those of the file are added to the built-in ones.
+    pub plans: Plans,
     pub embeddings: EmbeddingsConfig,
     pub bounds: Bounds,
+    pub store: StoreConfig,
     /// Who may call, skills, CORS, credits.
     pub service: Settings,
     /// A catalogue file whose entries replace or join the built-in ones.

@@ -4,12 +4,16 @@
 //! Health survives the swap: it is keyed by names, and the new fleet takes over what it finds.
 
 mod choices;
+mod plans;
 
 use crate::answer::Trouble;
-use crate::config::{Bounds, Config, PolicyConfig, ProviderConfig, ProviderKind};
+use crate::config::{AccountConfig, Bounds, Config, PolicyConfig, ProviderConfig, ProviderKind};
+use crate::limits::Leave;
 use choices::Choices;
 use foldhash::{HashMap, HashMapExt};
-use policy::Settings;
+pub use plans::Plan;
+use plans::Plans;
+use policy::{Budgets, Caller, Settings};
 use providers::catalogue::Catalogue;
 use providers::{Adapter, Address};
 use router::{Health, Limits, Rules, State, Weights};
@@ -117,11 +121,14 @@ pub struct Fleet {
     /// The candidates of `auto`, by kind.
     choices: Choices,
     pub policies: BTreeMap<String, Policy>,
+    plans: Plans,
     /// Some policy hedges.
     pub hedges: bool,
     pub bounds: Bounds,
     pub rules: Rules,
     pub settings: Arc<Settings>,
+    /// By account; those that have any.
+    pub budgets: BTreeMap<String, Budgets>,
     /// Models that were configured but cannot be used, and why: for `weir check` and the log.
     pub warnings: Vec<String>,
 }
@@ -198,6 +205,7 @@ impl Fleet {
         let policies = policies(&config.policies, &config.providers, &mut problems);
         let mut settings = config.service.clone();
         problems.extend(settings.unlock(secret).into_iter().map(|fault| format!("service.{fault}")));
+        let budgets = budgets(&config.accounts, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -210,8 +218,10 @@ impl Fleet {
             }
         }
         let choices = Choices::of(&config.embeddings, &candidates, &mut by_name).map_err(|why| vec![why])?;
+        let plans = Plans::of(config, &candidates, &policies, &mut warnings)?;
         Ok(Self {
             choices,
+            plans,
             candidates,
             providers,
             by_name,
@@ -220,6 +230,7 @@ impl Fleet {
             bounds: config.bounds.clone(),
             rules: Rules::default(),
             settings: Arc::new(settings),
+            budgets,
             warnings,
         })
     }
@@ -278,6 +289,16 @@ impl Fleet {
         self.choices.of_kind(kind)
     }
 
+    /// The plan of that name.
+    pub fn plan(&self, name: &str) -> Result<&Plan, Trouble> {
+        self.plans.named(name)
+    }
+
+    /// What a caller may; None: everything, without being counted.
+    pub fn leave(&self, caller: &Caller) -> Result<Option<Box<Leave>>, Trouble> {
+        self.plans.leave(caller)
+    }
+
     /// What one model may be compared with. Vectors can be replaced by no others.
     pub fn alternatives(&self, kind: Kind) -> &[usize] {
         if kind == Kind::Embedding { &[] } else { self.choices.of_kind(kind).unwrap_or_default() }
@@ -291,7 +312,13 @@ impl Fleet {
 
     /// Each (provider, model) once, by its first credential.
     pub fn models(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(|c| Arc::ptr_eq(&c.credential, &c.provider.credentials[0]))
+        self.numbered_models().map(|(_, candidate)| candidate)
+    }
+
+    /// The same, each with its place among the candidates.
+    pub fn numbered_models(&self) -> impl Iterator<Item = (usize, &Candidate)> {
+        let all = self.candidates.iter().enumerate();
+        all.filter(|(_, c)| Arc::ptr_eq(&c.credential, &c.provider.credentials[0]))
     }
 }
 
@@ -383,6 +410,19 @@ fn ceiling_price(card: &Card, ceiling: vocab::Pico) -> Option<Price> {
         rates,
         ..Price::default()
     })
+}
+
+/// The accounts' budgets, where they have any.
+fn budgets(
+    accounts: &BTreeMap<String, AccountConfig>,
+    problems: &mut Vec<String>,
+) -> BTreeMap<String, Budgets> {
+    for (name, account) in accounts {
+        let faults = account.budget.faults();
+        problems.extend(faults.into_iter().map(|fault| format!("accounts.{name}.budget.{fault}")));
+    }
+    let some = accounts.iter().filter(|(_, account)| !account.budget.is_none());
+    some.map(|(name, account)| (name.clone(), account.budget.clone())).collect()
 }
 
 fn policies(

@@ -13,6 +13,7 @@ mod count;
 pub mod environment;
 pub mod faults;
 pub mod fleet;
+pub mod limits;
 pub mod metrics;
 mod offers;
 mod persist;

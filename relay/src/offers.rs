@@ -2,7 +2,7 @@
 
 use crate::answer::Trouble;
 use crate::ask::{Ask, Wishes};
-use crate::fleet::{Fleet, Named, Policy};
+use crate::fleet::{Fleet, Named, Plan, Policy};
 use crate::sessions::Sessions;
 use router::{Limits, Offer, Weights, Wish};
 use std::borrow::Cow;
@@ -19,6 +19,8 @@ pub struct Route<'a> {
     pub hedge: bool,
     /// The client named a model rather than a policy.
     pub pinned: bool,
+    /// What its caller has booked.
+    pub plan: Option<&'a Plan>,
 }
 
 impl<'a> Route<'a> {
@@ -31,14 +33,22 @@ impl<'a> Route<'a> {
             Named::Policy("balanced") if model == "auto" => (fleet.choice(ask.brief().kind)?, None),
             Named::Policy(policy) => (fleet.choice(ask.brief().kind)?, Some(policy)),
         };
-        let policy_name = policy_named.or(ask.wishes.policy.as_deref()).unwrap_or("balanced");
+        let leave = ask.leave.as_deref();
+        let plan = leave.and_then(|leave| leave.plan.as_deref()).map(|name| fleet.plan(name)).transpose()?;
+        let usual = plan.and_then(|plan| plan.policy.as_deref()).unwrap_or("balanced");
+        let policy_name = policy_named.or(ask.wishes.policy.as_deref()).unwrap_or(usual);
         let Some(policy) = fleet.policies.get(policy_name) else {
             let known = fleet.policies.keys().cloned().collect();
             return Err(Trouble::UnknownPolicy { asked: policy_name.into(), known });
         };
-        let limits = merged(policy, &ask.wishes);
+        let mut limits = merged(policy, &ask.wishes);
+        if let Some((most, _)) = leave.and_then(|leave| leave.cost_max.as_ref())
+            && limits.max_cost.is_none_or(|max| *most < max)
+        {
+            limits.to_mut().max_cost = Some(*most);
+        }
         let pinned = matches!(named, Named::Model(_));
-        Ok(Self { candidates, weights: policy.weights, limits, hedge: policy.hedge, pinned })
+        Ok(Self { candidates, weights: policy.weights, limits, hedge: policy.hedge, pinned, plan })
     }
 
     pub fn wish(&'a self, brief: &'a Brief, fleet: &Fleet) -> Wish<'a> {
@@ -133,6 +143,7 @@ pub fn offers<'a>(
                 tokens_in: Some(likely),
                 cost,
                 dearest,
+                barred: route.plan.is_some_and(|plan| plan.bars(at)),
                 standing: candidate
                     .with_pulse(|health| health.standing(now, &fleet.rules))
                     .with_credential(candidate.credential.state(now)),

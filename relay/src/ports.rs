@@ -1,12 +1,17 @@
 //! What the story of a request needs from its platform. Few, small and boring.
 
 use async_trait::async_trait;
-use billing::{Balance, Entry, Line, Op, Refusal};
+use billing::{Balance, Budgets, Entry, Line, Op, Refusal};
 use bytes::Bytes;
 use futures::Stream;
 use futures::future::BoxFuture;
 use http::HeaderMap;
+use policy::jwt::PublicKey;
+use policy::limit::{Estimate, Over, Rule, Taken, Use};
+use policy::{BadKey, Caller, Digest, KeyChange, ManagedKey};
+use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use tokens::Family;
 use vocab::{Call, Duration, Fault, Instant, Pico};
 
@@ -25,8 +30,9 @@ pub struct Reply {
 /// taking them in costs more than reading a short answer. Of other replies all may be wanted, as they tell what is wrong.
 pub fn is_read(name: &[u8]) -> bool {
     match name.len() {
-        10 => name.eq_ignore_ascii_case(b"connection"),
-        12 => name.eq_ignore_ascii_case(b"content-type"),
+        6 => name.eq_ignore_ascii_case(b"cf-ray"),
+        10 => name.eq_ignore_ascii_case(b"connection") || name.eq_ignore_ascii_case(b"request-id"),
+        12 => name.eq_ignore_ascii_case(b"content-type") || name.eq_ignore_ascii_case(b"x-request-id"),
         14 => name.eq_ignore_ascii_case(b"content-length"),
         16 => name.eq_ignore_ascii_case(b"content-encoding"),
         17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
@@ -93,6 +99,8 @@ pub trait Books: Send + Sync {
     /// Returns when everything up to `mark` is on disk.
     async fn durable(&self, mark: Mark) -> Result<(), BooksError>;
     async fn balance(&self, account: &str) -> Result<Balance, BooksError>;
+    /// What the account's budgets have taken.
+    async fn budgets(&self, account: &str) -> Result<Budgets, BooksError>;
     /// The account's entries with `seq` above `after`, oldest first, at most `limit`.
     async fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError>;
     /// The account's ended requests (settle and release entries) with `seq` below `before`, newest first.
@@ -101,6 +109,11 @@ pub trait Books: Send + Sync {
     async fn of_request(&self, account: &str, id: &str) -> Result<Vec<Entry>, BooksError>;
     /// What was spent since `from`, over the settled requests of the account.
     async fn spent(&self, account: &str, from: Instant) -> Result<Pico, BooksError>;
+
+    /// Whether new requests can be taken; else why not, for those who ask whether this node is ready.
+    fn well(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// How often whoever tells a stream is to say how far it has come. None where books and stream end together, so
     /// that nobody needs to know.
@@ -145,3 +158,177 @@ impl Tokenizers for NoTokenizers {
 pub trait Later: Send + Sync {
     fn spawn(&self, work: BoxFuture<'static, ()>);
 }
+
+/// Who counts requests against their limits: this process for itself ([`crate::limits::Local`]), or somebody for many. What
+/// is counted how says `policy`.
+#[async_trait]
+pub trait Limits: Send + Sync {
+    /// Takes a request from all of its limits or from none, where nothing has to be waited for; else they come back for
+    /// [`Limits::take`].
+    fn take_at_once(
+        &self,
+        rules: Vec<Rule>,
+        estimate: Estimate,
+        now: Instant,
+    ) -> Result<Result<Box<Taken>, Box<Over>>, Vec<Rule>> {
+        let _ = (estimate, now);
+        Err(rules)
+    }
+
+    /// Takes a request from all of its limits or from none. Whether one is let in where nobody can be asked is for
+    /// whoever counts to say. A dropped future takes nothing.
+    async fn take(&self, rules: Vec<Rule>, estimate: Estimate, now: Instant)
+    -> Result<Box<Taken>, Box<Over>>;
+
+    /// A request is over: gives back what it did not use. Without a wait, where that can be; else it comes back for
+    /// [`Limits::end`].
+    fn end_at_once(&self, taken: Box<Taken>, used: Use, now: Instant) -> Result<(), Box<Taken>> {
+        let _ = (used, now);
+        Err(taken)
+    }
+
+    async fn end(&self, taken: Box<Taken>, used: Use, now: Instant);
+}
+
+/// Whose key it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Known(Caller),
+    /// Nobody's, or one that is disabled or has expired: no difference can be told.
+    Nobody,
+    /// Not to be said at once: ask [`Directory::look_up`].
+    Elsewhere,
+}
+
+/// Why a directory does not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectoryError {
+    /// There is no key with this id.
+    Unknown,
+    Bad(BadKey),
+    /// Keys are not managed on this platform.
+    Unavailable,
+    /// The store is out of order.
+    Down(String),
+}
+
+impl From<BadKey> for DirectoryError {
+    fn from(bad: BadKey) -> Self {
+        Self::Bad(bad)
+    }
+}
+
+/// A key, and when it last opened as far as that is known: to the minute, and a minute late.
+pub type Used = (Arc<ManagedKey>, Option<Instant>);
+
+/// The keys that are managed while weir runs. What a change makes of a key says `policy`; this is who keeps them. Without
+/// any of it nobody has such a key.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// Whether there is a key at all. Then nobody comes in without a credential.
+    fn has_keys(&self) -> bool {
+        false
+    }
+
+    /// Asked on every request that brings a key which the configuration does not know: without a wait, and as long
+    /// whatever comes of it.
+    fn holder(&self, digest: &Digest, now: Instant) -> Holder {
+        let _ = (digest, now);
+        Holder::Nobody
+    }
+
+    /// The same where it could not be said at once.
+    async fn look_up(&self, digest: &Digest, now: Instant) -> Result<Option<Caller>, DirectoryError> {
+        let _ = (digest, now);
+        Ok(None)
+    }
+
+    /// Keys with ids after this one, in the order in which they were made; of one account, or of all.
+    async fn keys(
+        &self,
+        account: Option<&str>,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Used>, DirectoryError> {
+        let _ = (account, after, limit);
+        Ok(Vec::new())
+    }
+
+    async fn key(&self, id: &str) -> Result<Used, DirectoryError> {
+        let _ = id;
+        Err(DirectoryError::Unknown)
+    }
+
+    /// Returns when it is kept for good.
+    async fn add(&self, key: ManagedKey) -> Result<(), DirectoryError> {
+        let _ = key;
+        Err(DirectoryError::Unavailable)
+    }
+
+    /// The key as it is then, kept for good.
+    async fn change(&self, id: &str, change: KeyChange, now: Instant) -> Result<Used, DirectoryError> {
+        let _ = (id, change, now);
+        Err(DirectoryError::Unknown)
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), DirectoryError> {
+        let _ = id;
+        Err(DirectoryError::Unknown)
+    }
+}
+
+/// Why a platform's cryptography did not do its work. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CryptoError {
+    /// The platform has none of it here.
+    Unavailable,
+    Failed(String),
+}
+
+impl fmt::Display for CryptoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable => f.write_str("this is not available here"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+/// What takes a platform's own cryptography: secrets that nobody can guess, and RS256 (RSASSA-PKCS1-v1_5 with SHA-256;
+/// RFC 7518, 3.3). May wait, as browsers' and Workers' does.
+#[async_trait]
+pub trait Crypto: Send + Sync {
+    /// Fills it from the generator for secrets.
+    fn random(&self, into: &mut [u8]) -> Result<(), CryptoError> {
+        let _ = into;
+        Err(CryptoError::Unavailable)
+    }
+
+    /// Whether the signature is by the private half of this key.
+    async fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<bool, CryptoError> {
+        let _ = (key, message, signature);
+        Err(CryptoError::Unavailable)
+    }
+
+    /// Makes a private key ready, once for many signatures. `pkcs8` is the key's bytes.
+    async fn signer(&self, pkcs8: &[u8]) -> Result<Arc<dyn Signer>, CryptoError> {
+        let _ = pkcs8;
+        Err(CryptoError::Unavailable)
+    }
+}
+
+/// A private key at work.
+#[async_trait]
+pub trait Signer: Send + Sync {
+    /// Its public half, named by itself.
+    fn public(&self) -> &PublicKey;
+
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError>;
+}
+
+/// A platform that keeps no keys and has no cryptography of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NotHere;
+
+impl Directory for NotHere {}
+impl Crypto for NotHere {}

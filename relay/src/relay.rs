@@ -4,12 +4,13 @@ use crate::advisor::Kept;
 use crate::answer::{DecisionId, Trouble};
 use crate::ask::Ask;
 use crate::fleet::{Fleet, Named};
+use crate::limits::Local;
 use crate::metrics::Registry;
 use crate::offers::{Route, offers};
-use crate::ports::{Books, Clock, Http, Later, NoTokenizers, Tokenizers};
+use crate::ports::{Books, Clock, Http, Later, Limits, NoTokenizers, Tokenizers};
 use crate::sessions::Sessions;
 use arc_swap::ArcSwap;
-use policy::Settings;
+use policy::{Caller, Settings};
 use router::HedgeBudget;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -31,6 +32,7 @@ pub struct Relay {
     hedges: Mutex<HedgeBudget>,
     kept: Kept,
     tokenizers: OnceLock<Arc<dyn Tokenizers>>,
+    limits: OnceLock<Arc<dyn Limits>>,
 }
 
 /// A model as `/v1/models` lists it.
@@ -99,6 +101,7 @@ impl Relay {
             hedges: Mutex::new(hedges),
             kept: Kept::default(),
             tokenizers: OnceLock::new(),
+            limits: OnceLock::new(),
         })
     }
 
@@ -109,6 +112,15 @@ impl Relay {
 
     pub(crate) fn tokenizers(&self) -> &Arc<dyn Tokenizers> {
         self.tokenizers.get_or_init(|| Arc::new(NoTokenizers))
+    }
+
+    /// Has these count requests against their limits. Once; who says nothing counts here, for this process alone.
+    pub fn limit_with(&self, limits: Arc<dyn Limits>) {
+        drop(self.limits.set(limits));
+    }
+
+    pub(crate) fn limits(&self) -> &Arc<dyn Limits> {
+        self.limits.get_or_init(|| Arc::new(Local::default()))
     }
 
     pub fn http(&self) -> &dyn Http {
@@ -137,6 +149,11 @@ impl Relay {
 
     pub fn fleet(&self) -> Arc<Fleet> {
         self.fleet.load_full()
+    }
+
+    /// The same for a look at it, which is cheaper.
+    pub(crate) fn moment(&self) -> arc_swap::Guard<Arc<Fleet>> {
+        self.fleet.load()
     }
 
     /// Swaps in a new fleet, whole. Requests under way keep the one they began with.
@@ -204,7 +221,12 @@ impl Relay {
         }))
     }
 
-    pub fn models(&self) -> Vec<ModelInfo> {
+    /// Those that a caller may use.
+    pub fn models(&self, caller: &Caller) -> Result<Vec<ModelInfo>, Trouble> {
+        let fleet = self.fleet.load();
+        let leave = fleet.leave(caller)?;
+        let plan = leave.as_ref().and_then(|leave| leave.plan.as_deref());
+        let plan = plan.map(|name| fleet.plan(name)).transpose()?;
         let info = |c: &crate::fleet::Candidate| ModelInfo {
             id: c.id(),
             provider: c.provider.name.clone(),
@@ -213,7 +235,12 @@ impl Relay {
             caps: c.caps,
             fake: c.provider.fake,
         };
-        self.fleet.load().models().map(info).collect()
+        let allowed = |at: usize| plan.is_none_or(|plan| !plan.bars(at));
+        Ok(fleet
+            .numbered_models()
+            .filter(|(at, _)| allowed(*at))
+            .map(|(_, candidate)| info(candidate))
+            .collect())
     }
 
     /// What a model of that name is for; None where it is a policy or nothing.
@@ -266,7 +293,7 @@ impl Relay {
         if self.fleet.load().candidates.is_empty() {
             return Err("no provider is configured".into());
         }
-        Ok(())
+        self.books.well()
     }
 
     /// In Prometheus' text format.

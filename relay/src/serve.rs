@@ -8,6 +8,7 @@ use crate::ask::{Ask, BadInput};
 use crate::attempt::{self, Begun, Got, Lost, Parsed, Prepared, Whole};
 use crate::faults::{self, Next};
 use crate::fleet::Fleet;
+use crate::limits::Leave;
 use crate::offers::{Route, offers};
 use crate::ports::BooksError;
 use crate::relay::Relay;
@@ -21,7 +22,6 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use trouble::nobody;
 use vocab::{Dice, Duration, Event, Fault, Instant, Kind, Pico};
 
 /// The first pause before the same candidate is asked again; it doubles.
@@ -98,6 +98,7 @@ impl<'a> Journey<'a> {
     fn plan(relay: &'a Arc<Relay>, fleet: &'a Arc<Fleet>, ask: &'a mut Ask) -> Result<Box<Self>, Trouble> {
         let now = relay.clock().now();
         let (id, account) = (std::mem::take(&mut ask.id), std::mem::take(&mut ask.account));
+        let permit = ask.leave.as_deref_mut().and_then(Leave::permit);
         let ask = &*ask;
         let route = Route::of(fleet, ask)?;
         let brief = ask.brief();
@@ -105,7 +106,7 @@ impl<'a> Journey<'a> {
         let mut dice = Dice::seeded(ask.seed);
         let decision = router::plan(&route.wish(brief, fleet), &offers, now, &mut dice);
         if decision.plan.is_empty() {
-            return Err(nobody(&decision, &offers, now));
+            return Err(Self::unplanned(ask, fleet, &route, &decision, &offers, now));
         }
         Ok(Box::new(Self {
             relay,
@@ -114,7 +115,7 @@ impl<'a> Journey<'a> {
             parsed: Parsed::default(),
             deadline: now.after(fleet.bounds.deadline_of(brief.kind)),
             begun: now,
-            tab: Tab::new(relay.clone(), fleet.clone(), id, account, brief, dice),
+            tab: Tab::new(relay.clone(), fleet.clone(), id, account, ask, permit, dice),
             queue: decision.plan.iter().copied().collect(),
             tried: SmallVec::new(),
             again: VecDeque::new(),
@@ -133,7 +134,7 @@ impl<'a> Journey<'a> {
         let priced = |at: &usize| self.offers[*at].dearest;
         let dearest = self.decision.plan.iter().filter_map(priced).max().unwrap_or_default();
         let estimate = self.decision.plan.first().and_then(|at| self.offers[*at].cost).unwrap_or_default();
-        self.tab.open(dearest, estimate, &self.ask.wishes.tags, self.begun).await?;
+        self.tab.open(dearest, estimate, self.ask, self.begun).await?;
         let now = self.relay.clock().now();
         self.relay.registry().overhead.observe(now.since(self.ask.started).as_secs_f64());
         Ok(now)
@@ -272,7 +273,7 @@ impl<'a> Journey<'a> {
         let candidate = &self.fleet.candidates[flight.candidate];
         tracing::info!(
             request = %self.tab.id, candidate = %candidate.id(), fault = lost.fault.name(),
-            message = lost.fault.message(), "an upstream call failed"
+            provider_request_id = lost.request_id.as_deref(), message = lost.fault.message(), "an upstream call failed"
         );
         self.tab.failed(flight, &lost.fault, lost.usage.map(|usage| *usage), now);
         match faults::row(&lost.fault).next {
@@ -309,8 +310,12 @@ impl<'a> Journey<'a> {
     }
 
     /// Who serves. First content is there: from here on the answer belongs to this upstream.
-    fn served(&self, flight: &Flight, offer: usize, now: Instant) -> Served {
+    fn served(&self, flight: &Flight, offer: usize, request_id: Option<Box<str>>, now: Instant) -> Served {
         let candidate = &self.fleet.candidates[flight.candidate];
+        tracing::debug!(
+            request = %self.tab.id, candidate = %candidate.id(), provider_request_id = request_id.as_deref(),
+            "an upstream call serves"
+        );
         Served {
             provider: candidate.provider.name.clone(),
             model: candidate.door.model.clone(),
@@ -320,6 +325,7 @@ impl<'a> Journey<'a> {
             upstream: now.since(self.begun),
             balance: self.tab.balance,
             cost_max: self.tab.held,
+            provider_request_id: request_id,
             fake: candidate.provider.fake,
         }
     }
@@ -338,7 +344,7 @@ impl<'a> Journey<'a> {
         let now = self.relay.clock().now();
         let offer = self.offer_of(flight.candidate).unwrap_or_default();
         let advise = self.adviser(offer, now);
-        let served = self.served(&flight, offer, now);
+        let served = self.served(&flight, offer, whole.request_id.take(), now);
         self.count_unreported(&mut whole, &flight);
         let usage = self.tab.bill(&whole.seen, &flight);
         self.remember(&flight, usage.tokens_in().saturating_add(usage.tokens_out()), now);
@@ -387,8 +393,7 @@ impl<'a> Journey<'a> {
         let now = self.relay.clock().now();
         let offer = self.offer_of(flight.candidate).unwrap_or_default();
         let advise = self.adviser(offer, now);
-        let served = self.served(&flight, offer, now);
-        let begun = match got {
+        let mut begun = match got {
             Got::Stream(mut begun) => {
                 let candidate = &self.fleet.candidates[flight.candidate];
                 if candidate.is_mute() {
@@ -401,9 +406,11 @@ impl<'a> Journey<'a> {
             }
             Got::Whole(mut whole) => {
                 self.count_unreported(&mut whole, &flight);
-                Box::new(told(whole.content, whole.seen, now))
+                let request_id = whole.request_id.take();
+                Box::new(Begun { request_id, ..told(whole.content, whole.seen, now) })
             }
         };
+        let served = self.served(&flight, offer, begun.request_id.take(), now);
         let candidate = &self.fleet.candidates[flight.candidate];
         candidate.meters.first_content(begun.first.since(flight.sent));
         self.remember(&flight, u64::from(self.tab.tokens_in), begun.first);
@@ -453,7 +460,13 @@ fn told(content: Content, seen: Seen, now: Instant) -> Begun {
         // Nobody asks for it as a stream.
         Content::Made(_) => VecDeque::new(),
     };
-    Begun { body: Box::pin(futures::stream::empty()), source: Source::Told(seen), queue, first: now }
+    Begun {
+        body: Box::pin(futures::stream::empty()),
+        source: Source::Told(seen),
+        queue,
+        first: now,
+        request_id: None,
+    }
 }
 
 /// Usage goes just before the end, as in a stream.

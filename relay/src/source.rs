@@ -220,7 +220,7 @@ impl Seen {
             Event::Finish { reason, .. } => self.finish = Some(*reason),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => self.done = true,
-            Event::Start { .. } | Event::Signature { .. } => {}
+            Event::Start { .. } | Event::Signature { .. } | Event::Citation(_) => {}
         }
     }
 }

@@ -74,7 +74,7 @@ impl Speech {
         covers: Option<u64>,
         advise: Option<Adviser>,
     ) -> Self {
-        let Begun { body, source, queue, first } = begun;
+        let Begun { body, source, queue, first, .. } = begun;
         let relay = tab.relay.clone();
         let flow = Flow {
             tab,

@@ -4,7 +4,7 @@
 
 use crate::ports::{Books, BooksError, Mark, Posted};
 use async_trait::async_trait;
-use billing::{Balance, Entry, Line, Op};
+use billing::{Balance, Budgets, Entry, Line, Op};
 use std::sync::Arc;
 use vocab::{Duration, Instant, Pico};
 
@@ -26,10 +26,12 @@ impl Still {
     fn moved(&self, op: Op, now: Instant) -> Op {
         let moved = |until: Instant| self.at.after(until.since(now));
         match op {
-            Op::Hold { id, amount, estimate, lease_until, tags } => {
-                Op::Hold { id, amount, estimate, lease_until: moved(lease_until), tags }
+            Op::Hold { id, amount, estimate, lease_until, tags, caps } => {
+                Op::Hold { id, amount, estimate, lease_until: moved(lease_until), tags, caps }
             }
-            Op::Extend { id, more, lease_until } => Op::Extend { id, more, lease_until: moved(lease_until) },
+            Op::Extend { id, more, lease_until, caps } => {
+                Op::Extend { id, more, lease_until: moved(lease_until), caps }
+            }
             other => other,
         }
     }
@@ -69,6 +71,10 @@ impl Books for Still {
         self.books.balance(account).await
     }
 
+    async fn budgets(&self, account: &str) -> Result<Budgets, BooksError> {
+        self.books.budgets(account).await
+    }
+
     async fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError> {
         self.books.entries(account, after, limit).await
     }
@@ -83,6 +89,10 @@ impl Books for Still {
 
     async fn spent(&self, account: &str, from: Instant) -> Result<Pico, BooksError> {
         self.books.spent(account, from.min(self.at)).await
+    }
+
+    fn well(&self) -> Result<(), String> {
+        self.books.well()
     }
 
     fn progress_every(&self) -> Option<Duration> {

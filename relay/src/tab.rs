@@ -4,8 +4,10 @@
 //! sees to it.
 
 use crate::answer::Attempt;
+use crate::ask::Ask;
 use crate::faults::{self, Blame};
 use crate::fleet::{Candidate, Fleet};
+use crate::limits::Permit;
 use crate::persist::Persist;
 use crate::ports::{BooksError, Mark, Posted};
 use crate::relay::Relay;
@@ -16,7 +18,7 @@ use router::{Outcome, Pass, Verdict};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use tokens::Size;
-use vocab::{Brief, Bucket, Canvas, Dice, Duration, Fault, Instant, Kind, Pico, Usage};
+use vocab::{Bucket, Canvas, Cap, Dice, Duration, Fault, Instant, Kind, Pico, Usage};
 
 /// The outcome on the line of a request that was never heard of again.
 const ORPHAN: &str = "orphan";
@@ -46,6 +48,12 @@ pub struct Tab {
     choices: u32,
     /// Of pictures, where it is they that are made.
     canvas: Option<Canvas>,
+    /// The budgets that its hold falls under.
+    caps: Vec<Cap>,
+    /// What it took from its caller's limits.
+    permit: Option<Permit>,
+    /// The most that it may hold.
+    cost_max: Option<Pico>,
     pub held: Pico,
     /// When the hold's lease is to be renewed.
     pub renew_at: Instant,
@@ -67,9 +75,11 @@ impl Tab {
         fleet: Arc<Fleet>,
         id: String,
         account: String,
-        brief: &Brief,
+        ask: &Ask,
+        permit: Option<Permit>,
         dice: Dice,
     ) -> Self {
+        let brief = ask.brief();
         Self {
             relay,
             fleet,
@@ -81,6 +91,9 @@ impl Tab {
             output_max: brief.max_output,
             choices: brief.n.max(1),
             canvas: (brief.kind == Kind::Image).then_some(brief.canvas),
+            caps: Vec::new(),
+            permit,
+            cost_max: ask.leave.as_deref().and_then(|leave| leave.cost_max.as_ref()).map(|(most, _)| *most),
             held: Pico::ZERO,
             renew_at: Instant::ZERO,
             mark: Mark::default(),
@@ -98,12 +111,23 @@ impl Tab {
         &mut self,
         dearest: Pico,
         estimate: Pico,
-        tags: &str,
+        ask: &Ask,
         now: Instant,
     ) -> Result<(), BooksError> {
         let lease_until = now.after(lease(&self.fleet));
-        let op =
-            Op::Hold { id: self.id.clone(), amount: dearest, estimate, lease_until, tags: tags.to_owned() };
+        let tags = &ask.wishes.tags;
+        if let Some(budgets) = self.fleet.budgets.get(&self.account) {
+            self.caps = budgets.caps(ask.key.as_deref(), tags, now);
+        }
+        let caps = self.caps.clone();
+        let op = Op::Hold {
+            id: self.id.clone(),
+            amount: dearest,
+            estimate,
+            lease_until,
+            tags: tags.to_owned(),
+            caps,
+        };
         let posted = match self.relay.books().post_at_once(&self.account, op, now) {
             Ok(posted) => posted?,
             Err(op) => {
@@ -117,6 +141,9 @@ impl Tab {
         }
         self.relay.registry().open.inc();
         self.open = true;
+        if let Some(permit) = &mut self.permit {
+            permit.begins();
+        }
         self.held = dearest;
         self.renew_at = renewal(&self.fleet, now);
         self.mark = posted.mark;
@@ -152,7 +179,18 @@ impl Tab {
     }
 
     pub async fn extend(&mut self, more: Pico, now: Instant) -> Result<(), BooksError> {
-        let op = Op::Extend { id: self.id.clone(), more, lease_until: now.after(lease(&self.fleet)) };
+        if more > Pico::ZERO
+            && let Some(most) = self.cost_max.filter(|most| self.held.plus(more) > *most)
+        {
+            let available = most.minus(self.held);
+            return Err(BooksError::Refused(billing::Refusal::Poor { needed: more, available }));
+        }
+        let op = Op::Extend {
+            id: self.id.clone(),
+            more,
+            lease_until: now.after(lease(&self.fleet)),
+            caps: self.caps.clone(),
+        };
         // Tried again later where it fails, not at every piece.
         self.renew_at = renewal(&self.fleet, now);
         let posted = self.relay.books().post(&self.account, op, now).await?;
@@ -338,6 +376,11 @@ impl Tab {
 
     fn closing(&mut self, why: &str) -> Op {
         let lines = std::mem::take(&mut self.lines);
+        if let Some(permit) = self.permit.take() {
+            permit.ends(lines.iter().fold(0, |sum: u64, line| {
+                sum.saturating_add(line.usage.tokens_in()).saturating_add(line.usage.tokens_out())
+            }));
+        }
         let useful = lines.iter().any(|l| l.outcome == "ok" || l.amount > Pico::ZERO);
         let id = self.id.clone();
         if useful {

@@ -11,6 +11,8 @@ pub const OUTPUT_RESERVE: u32 = 256;
 /// Why an offer is out of the question. Displays as a sentence with the figures, for people who can change them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Removed {
+    /// Not part of what the caller has booked.
+    Plan,
     Denied,
     NotAllowed,
     WrongKind {
@@ -68,6 +70,7 @@ impl Removed {
     /// The constraint's stable machine name.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Plan => "plan",
             Self::Denied => "denied",
             Self::NotAllowed => "not_allowed",
             Self::WrongKind { .. } => "kind",
@@ -99,6 +102,9 @@ impl Removed {
     /// the model would think longer, and bill more, than it was told to; a higher one is served by the nearest lower.
     pub(crate) fn by_constraint(wish: &Wish, offer: &Offer, parts: &Parts, now: Instant) -> Option<Self> {
         let (brief, limits, card) = (wish.brief, wish.limits, offer.card);
+        if offer.barred {
+            return Some(Self::Plan);
+        }
         let lists = |names: &[String]| names.iter().any(|name| name == offer.provider);
         if lists(&limits.deny) {
             return Some(Self::Denied);
@@ -174,6 +180,7 @@ fn by_limit(wish: &Wish, offer: &Offer, parts: &Parts) -> Option<Removed> {
 impl fmt::Display for Removed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Plan => f.write_str("it is not in the caller's plan"),
             Self::Denied => f.write_str("the provider is on the deny list"),
             Self::NotAllowed => f.write_str("the provider is not on the allow list"),
             Self::WrongKind { is, asked } => {
@@ -338,6 +345,17 @@ mod tests {
         for (i, (change, why)) in cases.iter().enumerate() {
             assert_eq!(told(change, PRICED), *why, "case {i}");
         }
+    }
+
+    #[test]
+    fn what_is_not_in_the_plan_is_out_before_all_else() {
+        let (brief, card) = (brief(), card("a/m"));
+        let limits = Limits { deny: vec!["a".into()], ..limits() };
+        let wish = wish(&brief, &limits);
+        let offer = Offer { barred: true, ..offer(&card) };
+        let removed = Removed::by_constraint(&wish, &offer, &Parts::of(&wish, &offer, NOW), NOW).unwrap();
+        assert_eq!((removed, removed.name()), (Removed::Plan, "plan"));
+        assert_eq!(removed.to_string(), "it is not in the caller's plan");
     }
 
     #[test]

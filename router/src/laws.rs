@@ -29,6 +29,7 @@ impl Owned {
             tokens_in: None,
             cost: *cost,
             dearest,
+            barred: false,
             standing: *standing,
         }
     }

@@ -20,6 +20,8 @@ pub struct Offer<'a> {
     pub cost: Option<Pico>,
     /// The most this request can cost under its own limits.
     pub dearest: Option<Pico>,
+    /// What its caller has booked does not have it.
+    pub barred: bool,
     pub standing: Standing,
 }
 

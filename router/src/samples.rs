@@ -48,6 +48,7 @@ pub fn offer(card: &Card) -> Offer<'_> {
         tokens_in: None,
         cost: Some(Pico(1_000_000_000)),
         dearest: Some(Pico(5_000_000_000)),
+        barred: false,
         standing: Standing::default(),
     }
 }

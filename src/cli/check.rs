@@ -1,6 +1,7 @@
 //! `weir check`.
 
 use super::{Common, Done, Failure, say};
+use crate::configure;
 use crate::net::NativeClock;
 use crate::node::{Origin, Setup};
 use relay::metrics::Registry;
@@ -8,7 +9,11 @@ use serde_json::json;
 
 pub fn run(common: &Common) -> Done {
     let setup = Setup::read(common.config.as_deref(), &NativeClock::start());
-    let checked = setup.and_then(|setup| setup.fleet(&Registry::default(), None).map(|fleet| (setup, fleet)));
+    let checked = setup.and_then(|setup| {
+        let fleet = setup.fleet(&Registry::default(), None)?;
+        configure::postgres(&setup.config)?;
+        Ok((setup, fleet))
+    });
     match checked {
         Ok((setup, fleet)) => {
             let models: Vec<String> = fleet.models().map(relay::fleet::Candidate::id).collect();

@@ -2,11 +2,11 @@
 
 use super::{Common, Failure, Place};
 use crate::net::{Listen, NativeClock, NativeHttp, serve};
-use crate::node::{Node, Setup, block_on, random};
+use crate::node::{Node, Setup, block_on, random, secret};
 use bytes::Bytes;
 use futures::StreamExt;
-use http::{HeaderMap, HeaderValue};
-use relay::ports::{ByteStream, Http};
+use http::{HeaderMap, HeaderValue, Method};
+use relay::ports::ByteStream;
 use tokio::sync::watch;
 use vocab::{Call, Duration};
 
@@ -45,6 +45,12 @@ impl Answer {
     }
 }
 
+/// As one value of a query.
+pub fn escaped(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).into() } else { format!("%{b:02X}") }).collect()
+}
+
 /// The message of an error in any of our shapes.
 pub fn refused(status: u16, body: &serde_json::Value) -> Failure {
     let message = body.pointer("/error/message").and_then(|m| m.as_str());
@@ -54,14 +60,37 @@ pub fn refused(status: u16, body: &serde_json::Value) -> Failure {
 impl Server {
     /// The one that listens at `place`, else one of our own that lives as long as this value.
     pub fn find(common: &Common, place: &Place) -> Result<Self, Failure> {
-        let key = crate::configure::variable("WEIR_KEY");
+        Self::with(common, place, crate::configure::variable("WEIR_KEY"), false)
+    }
+
+    /// The same for the operator. Of one of our own whoever can open its file is the operator, with or without a key.
+    pub fn operator(common: &Common, place: &Place) -> Result<Self, Failure> {
+        Self::with(common, place, crate::configure::variable("WEIR_ADMIN_KEY"), true)
+    }
+
+    fn with(
+        common: &Common,
+        place: &Place,
+        mut key: Option<String>,
+        operator: bool,
+    ) -> Result<Self, Failure> {
         let running = Self { origin: format!("http://{}", place.listen), key: key.clone(), own: None };
         let health = block_on(running.get("/health"))?;
         if health.is_ok_and(|a| a.status == 200) {
+            if operator && running.key.is_none() {
+                let why = "takes this from its operator alone: set WEIR_ADMIN_KEY to the key that it was started with";
+                return Err(Failure::Cannot(format!("the weir at {} {why}", place.listen)));
+            }
             return Ok(running);
         }
         let clock = NativeClock::start();
-        let setup = Setup::read(common.config.as_deref(), &clock)?;
+        let mut setup = Setup::read(common.config.as_deref(), &clock)?;
+        if operator {
+            // For this one and the moment: nobody else gets to know it.
+            let secret = secret()?;
+            setup.config.service.admin_key_sha256 = Some(secret.digest());
+            key = Some(secret.text().to_owned());
+        }
         let listen = Listen::bind(([127, 0, 0, 1], 0).into(), 1)?;
         let origin = format!("http://{}", listen.address);
         let node = Node::start(setup, &place.data, clock)?;
@@ -79,7 +108,7 @@ impl Server {
             if let Err(error) = served {
                 eprintln!("weir: {error}");
             }
-            node.store.close();
+            node.close();
         })?;
         Ok(Self { origin, key, own: Some((stop, thread)) })
     }
@@ -90,7 +119,7 @@ impl Server {
     }
 
     pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
-        self.send(path, Bytes::new(), &[]).await
+        self.send(Method::GET, path, Bytes::new(), &[]).await
     }
 
     /// Posts JSON.
@@ -100,11 +129,22 @@ impl Server {
         body: &serde_json::Value,
         headers: &[(&'static str, &str)],
     ) -> Result<Answer, Failure> {
-        self.send(path, body.to_string().into(), headers).await
+        self.send(Method::POST, path, body.to_string().into(), headers).await
+    }
+
+    /// Sends JSON, or nothing, by any method.
+    pub async fn order(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Answer, Failure> {
+        self.send(method, path, body.map(ToString::to_string).unwrap_or_default().into(), &[]).await
     }
 
     async fn send(
         &self,
+        method: Method,
         path: &str,
         body: Bytes,
         headers: &[(&'static str, &str)],
@@ -112,14 +152,16 @@ impl Server {
         let mut map = HeaderMap::new();
         map.insert("content-type", HeaderValue::from_static("application/json"));
         if let Some(key) = &self.key {
-            map.insert("authorization", format!("Bearer {key}").parse()?);
+            let mut bearer: HeaderValue = format!("Bearer {key}").parse()?;
+            bearer.set_sensitive(true);
+            map.insert("authorization", bearer);
         }
         for (name, value) in headers {
             map.insert(*name, value.parse()?);
         }
         let uri = format!("{}{path}", self.origin).parse()?;
         let call = Call { uri, headers: map.into(), body: body.into(), stream: false };
-        let reply = NativeHttp.send(call, CONNECT).await?;
+        let reply = NativeHttp.send_as(method, call, CONNECT).await?;
         Ok(Answer { status: reply.status, body: reply.body })
     }
 }

@@ -7,8 +7,10 @@ mod ask;
 mod catalog;
 mod check;
 mod client;
+mod credits;
 mod demo;
 mod explain;
+mod keys;
 mod lab;
 mod ledger;
 mod providers;
@@ -56,6 +58,10 @@ enum Command {
     Explain(explain::Explain),
     /// Show the providers and how each is doing
     Providers(providers::Providers),
+    /// Look after callers' keys
+    Keys(keys::Keys),
+    /// Show, give and take back an account's credit, as the operator
+    Credits(credits::Credits),
     /// Look after the ledger
     Ledger(ledger::Ledger),
     /// Look after the catalogue of models and prices
@@ -109,6 +115,8 @@ pub fn run() -> ExitCode {
         Command::Ask(command) => command.run(&common),
         Command::Explain(command) => command.run(&common),
         Command::Providers(command) => command.run(&common),
+        Command::Keys(command) => command.run(&common),
+        Command::Credits(command) => command.run(&common),
         Command::Ledger(command) => command.run(&common),
         Command::Catalog(command) => command.run(&common),
         Command::Lab(command) => command.run(),

@@ -2,12 +2,13 @@
 
 use super::{Common, Done, Failure, Place};
 use crate::configure::Misconfigured;
+use crate::directory::Keys;
 use crate::net::{Listen, NativeClock, serve};
-use crate::node::{Node, Origin, Setup, random};
-use crate::store::Store;
+use crate::node::{Keeper, Node, Origin, Setup, random};
 use clap::Args;
-use policy::Settings;
+use front::Front;
 use relay::metrics::Registry;
+use relay::ports::Directory;
 use relay::still;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ use tracing_subscriber::EnvFilter;
 use vocab::Duration;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often it is written when keys were used last.
+const MARKS_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
@@ -33,7 +36,6 @@ impl Serve {
         log()?;
         let clock = NativeClock::start().still(ledger_clock()?);
         let setup = Setup::read(common.config.as_deref(), &clock)?;
-        closed_by_default(&setup.config.service, &self.place)?;
         let cores = self
             .place
             .cores
@@ -42,6 +44,7 @@ impl Serve {
         let listen = Listen::bind(self.place.listen, cores.max(1))
             .map_err(|e| Failure::Cannot(format!("cannot listen on {}: {e}", self.place.listen)))?;
         let node = Node::start(setup, &self.place.data, clock)?;
+        closed_by_default(&node, &self.place)?;
         announce(&node, &listen, &self.place);
         let seed = match self.place.seed {
             Some(seed) => seed,
@@ -51,14 +54,15 @@ impl Serve {
         let (stop, stopped) = watch::channel(false);
         let tend = tend(
             node.relay.clone(),
-            node.store.clone(),
+            node.keeper(),
             node.registry.clone(),
             common.config.clone(),
             clock,
             stop,
+            (node.keys.clone(), front.clone()),
         );
         let served = serve(listen, front, seed, stopped, Duration::from_secs(self.grace), tend);
-        node.store.close();
+        node.close();
         Ok(served?)
     }
 }
@@ -66,12 +70,14 @@ impl Serve {
 /// Sweeps, reloads on SIGHUP, and stops on SIGTERM or SIGINT.
 async fn tend(
     relay: Arc<relay::Relay>,
-    store: Arc<Store>,
+    keeper: Keeper,
     registry: Arc<Registry>,
     file: Option<PathBuf>,
     clock: NativeClock,
     stop: watch::Sender<bool>,
+    (keys, front): (Keys, Arc<Front>),
 ) {
+    prepare(&front).await;
     let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
     else {
@@ -79,18 +85,30 @@ async fn tend(
         return std::future::pending().await;
     };
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    let mut marks = tokio::time::interval(MARKS_EVERY);
     loop {
         tokio::select! {
             _ = term.recv() => break,
             _ = int.recv() => break,
             _ = hup.recv() => {
-                tokio::spawn(reload(relay.clone(), store.clone(), registry.clone(), file.clone(), clock));
+                let front = front.clone();
+                let reload = reload(relay.clone(), keeper.clone(), registry.clone(), file.clone(), clock);
+                tokio::spawn(async move {
+                    reload.await;
+                    prepare(&front).await;
+                });
+            }
+            _ = marks.tick() => {
+                let keys = keys.clone();
+                tokio::task::spawn_blocking(move || {
+                    if let Err(error) = keys.keep_marks() {
+                        tracing::warn!(%error, "when keys were used last is not kept");
+                    }
+                });
             }
             _ = sweep.tick() => {
-                let swept = store.sweep(clock.ledger());
-                if swept > 0 {
-                    tracing::warn!(swept, "holds whose lease had ended were settled at their estimate");
-                }
+                let keeper = keeper.clone();
+                tokio::spawn(async move { keeper.sweep(clock.ledger()).await });
             }
         }
     }
@@ -99,10 +117,17 @@ async fn tend(
     let _ = stop.send(true);
 }
 
+/// Makes tokens' keys ready before the first token comes.
+async fn prepare(front: &Front) {
+    if let Err(error) = front.prepare().await {
+        tracing::error!(%error, "tokens cannot be signed or checked");
+    }
+}
+
 /// All or nothing: a configuration with a fault leaves the old one in place and says why.
 async fn reload(
     relay: Arc<relay::Relay>,
-    store: Arc<Store>,
+    keeper: Keeper,
     registry: Arc<Registry>,
     file: Option<PathBuf>,
     clock: NativeClock,
@@ -118,7 +143,7 @@ async fn reload(
     match read.await.unwrap_or_else(|panic| Err(Misconfigured::one(panic))) {
         Ok((config, fleet)) => {
             for account in config.accounts.keys() {
-                if let Err(error) = store.set_overdraft(account, config.terms(account).overdraft).await {
+                if let Err(error) = keeper.set_overdraft(account, config.terms(account).overdraft).await {
                     tracing::error!(?error, account, "an account's limit could not be changed");
                 }
             }
@@ -148,10 +173,12 @@ fn ledger_clock() -> Result<Option<vocab::Instant>, Failure> {
     Ok(Some(at))
 }
 
-fn closed_by_default(settings: &Settings, place: &Place) -> Done {
-    if !settings.wants_credentials() && !place.listen.ip().is_loopback() {
+fn closed_by_default(node: &Node, place: &Place) -> Done {
+    let given = node.setup.config.service.wants_credentials() || node.keys.has_keys();
+    if !given && !place.listen.ip().is_loopback() {
         return Err(Failure::Cannot(format!(
-            "with no key configured weir listens on loopback alone, not on {}; add service.keys or service.context to the configuration",
+            "with no key configured weir listens on loopback alone, not on {}; make one with `weir keys create`, or add \
+             service.keys, service.jwt or service.context to the configuration",
             place.listen
         )));
     }
@@ -170,7 +197,10 @@ fn announce(node: &Node, listen: &Listen, place: &Place) {
     };
     eprintln!("weir listens on http://{}", listen.address);
     eprintln!("  {} models of {} ({from})", node.relay.fleet().models().count(), names.join(", "));
-    eprintln!("  ledger: {}", place.data.display());
+    match &node.shared {
+        Some(shared) => eprintln!("  ledger: PostgreSQL, {}; keys: {}", shared.place(), place.data.display()),
+        None => eprintln!("  ledger: {}", place.data.display()),
+    }
 }
 
 /// Logs to stderr: `WEIR_LOG` says what (like `info` or `relay=debug`), `WEIR_LOG_FORMAT=json` how.

@@ -3,7 +3,7 @@
 use super::h1::client::{self, Message};
 use super::pool::{self, Held};
 use async_trait::async_trait;
-use http::Uri;
+use http::{Method, Uri};
 use relay::ports::{Http, Reply};
 use vocab::{Call, Duration, Fault};
 
@@ -15,6 +15,13 @@ pub struct NativeHttp;
 impl Http for NativeHttp {
     async fn send(&self, call: Call, connect: Duration) -> Result<Reply, Fault> {
         let method = call.method();
+        self.send_as(method, call, connect).await
+    }
+}
+
+impl NativeHttp {
+    /// The same by another method: providers are asked by two of them only.
+    pub async fn send_as(&self, method: Method, call: Call, connect: Duration) -> Result<Reply, Fault> {
         let Call { uri, headers, body, .. } = call;
         let mut message = Message::new(method, &uri, &headers, body)
             .ok_or_else(|| Fault::Down("the provider's address has no host".into()))?;

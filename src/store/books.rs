@@ -3,7 +3,7 @@
 use super::cells::Cell;
 use super::{Seen, Store, down};
 use async_trait::async_trait;
-use billing::{Balance, Entry, Op, Refusal};
+use billing::{Balance, Budgets, Entry, Op, Refusal};
 use relay::ports::{Books, BooksError, Mark, Posted};
 use vocab::{Instant, Pico};
 
@@ -39,6 +39,10 @@ impl Books for Store {
         let mut balance = state.account.balance();
         balance.granted = balance.granted.plus(state.opening.unwrap_or_default());
         Ok(balance)
+    }
+
+    async fn budgets(&self, account: &str) -> Result<Budgets, BooksError> {
+        Ok(self.cell(account).await?.lock().account.tally().budgets.clone())
     }
 
     async fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError> {

@@ -22,6 +22,7 @@ mod durable;
 mod error;
 mod fold;
 mod journal;
+mod keys;
 mod migrate;
 mod names;
 mod pack;
@@ -37,6 +38,7 @@ mod tests;
 
 pub use error::StoreError;
 pub use journal::slot::{Disk, System};
+pub use keys::KeyFile;
 pub use reader::Reader;
 
 use billing::{Entry, Op, Refusal, Tally};

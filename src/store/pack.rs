@@ -284,6 +284,7 @@ mod tests {
                 estimate: Pico(1_000_000),
                 lease_until: now.after(std::time::Duration::from_secs(60)),
                 tags: String::new(),
+                caps: vec![],
             };
             let line = billing::Line {
                 provider: "openai".into(),

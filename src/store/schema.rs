@@ -10,9 +10,10 @@ use std::time::Duration;
 const APPLICATION: i64 = 0x7765_6972;
 
 /// What brings the file from the version of its place to the next. From 2 to 3 there is more to do: see [`migrate`].
-const MIGRATIONS: [&str; 3] = [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
+const MIGRATIONS: [&str; 4] =
+    [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql"), include_str!("v4.sql")];
 
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// How long SQLite's log gets, in bytes.
 const LOG: i64 = 8 << 20;
@@ -56,6 +57,17 @@ pub(super) fn open(path: &Path, patience: Duration) -> Result<Connection, StoreE
         step.commit()?;
     }
     Ok(connection)
+}
+
+/// Another connection that writes, to a file that is open and of the current version.
+pub(super) fn open_again(path: &Path, patience: Duration) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(patience)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    match check(&connection, path)? {
+        VERSION => Ok(connection),
+        found => Err(StoreError::Older { found, known: VERSION }),
+    }
 }
 
 /// A connection that only reads.

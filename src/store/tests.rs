@@ -34,6 +34,7 @@ fn hold(id: &str, amount: i128) -> Op {
         estimate: Pico(amount / 2),
         lease_until,
         tags: String::new(),
+        caps: vec![],
     }
 }
 

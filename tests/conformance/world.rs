@@ -115,7 +115,7 @@ fn config(cases: &[Case], lab: &Lab) -> String {
         "[bounds]\nfirst_content_ms = 1500\nidle_ms = 1500\ndeadline_ms = 5000\nconnect_ms = 1500\n\
          hedge_permille = 1000\n[policies.hedged]\nhedge = true\n\
          [service.cors]\norigins = [\"{PAGE}\"]\ncredentials = true\n\
-         [service.context]\nsecrets = [\"{SECRET_NAME}\"]\nissuer = \"gateway\"\n"
+         [plans.test]\n[service.context]\nsecrets = [\"{SECRET_NAME}\"]\nissuer = \"gateway\"\n"
     );
     let accounts = cases.iter().map(|c| (c.name.as_str(), c.credit.as_str())).chain([(CROWD, CROWD_CREDIT)]);
     for (name, credit) in accounts.filter(|(_, credit)| !credit.is_empty()) {

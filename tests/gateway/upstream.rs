@@ -49,6 +49,17 @@ impl Upstream {
         (upstream, heard)
     }
 
+    /// Answers every call with the same whole answer, and keeps what it was asked.
+    pub fn telling(body: &'static str) -> (Self, Heard) {
+        let heard = Heard::default();
+        let calls = heard.clone();
+        let upstream = Self::start(move |call| {
+            calls.lock().unwrap().push((call.head.to_ascii_lowercase(), call.body.to_owned()));
+            call.whole("200 OK", body)
+        });
+        (upstream, heard)
+    }
+
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }

@@ -54,17 +54,19 @@ const PURE_MAY_USE: [&str; 12] = [
 const PURE: [&str; 7] = crate::purity::PURE;
 
 /// A platform's own: only a shell knows them. `lab` may, behind its feature `serve`.
-const PLATFORM: [&str; 12] = [
+const PLATFORM: [&str; 14] = [
     "getrandom",
     "hyper",
     "hyper-util",
     "mio",
     "rand",
     "reqwest",
+    "ring",
     "rusqlite",
     "rustls",
     "socket2",
     "tokio",
+    "tokio-postgres",
     "tokio-rustls",
     "worker",
 ];

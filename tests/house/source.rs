@@ -193,7 +193,9 @@ pub fn paths(code: &str) -> Vec<Named> {
     let mut at = 0;
     while at < tokens.len() {
         let (line, token) = &tokens[at];
-        if token == "use" {
+        // `+ use<'a>` says what a type borrows, and imports nothing.
+        let imports = token == "use" && tokens.get(at + 1).is_none_or(|(_, next)| next != "<");
+        if imports {
             at = tree(&tokens, at + 1, &[], *line, &mut found);
         } else if is_word(token) {
             let mut path = vec![token.clone()];
@@ -331,4 +333,6 @@ fn trees_of_use_are_spread_out() {
         written("use std::{net::{self, TcpStream}, time::Instant as I, io::*};\nlet x = a::b!(c) != d;");
     assert_eq!(found[..4], ["std::net", "std::net::TcpStream", "std::time::Instant", "std::io::*"]);
     assert_eq!(found[4..], ["let", "x", "a::b!", "c", "d"]);
+    let found = written("fn f<'a>() -> impl Iterator + use<'a> { let x = [1, 2]; std::mem::drop(x) }");
+    assert!(found.contains(&"std::mem::drop".to_owned()), "{found:?}");
 }

@@ -1,7 +1,10 @@
 //! The published metering cases, from a provider's usage payload through adapter, catalogue and charge to the exact
 //! nanodollar. The three crates meet here as they do in `relay`, and share no arithmetic with the cases' authors.
 
-#![allow(clippy::unwrap_used, reason = "a panic in a test is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a test is a failed test")]
+
+mod reconcile;
+mod verify;
 
 use providers::catalogue::Catalogue;
 use serde_json::Value;

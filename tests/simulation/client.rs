@@ -91,7 +91,16 @@ pub fn ask(errand: &Errand, body: &Value, now: Instant, seed: u64) -> Ask {
         Words::Chat { chat, brief: raw.brief }
     };
     let wishes = Wishes { session: errand.session.clone(), ..Wishes::default() };
-    Ask { id: errand.id.clone(), account: errand.account.into(), words, wishes, started: now, seed }
+    Ask {
+        id: errand.id.clone(),
+        account: errand.account.into(),
+        key: None,
+        leave: None,
+        words,
+        wishes,
+        started: now,
+        seed,
+    }
 }
 
 /// Sends a client on its way.

@@ -3,7 +3,7 @@
 use crate::luck::Luck;
 use crate::stage;
 use async_trait::async_trait;
-use billing::{Balance, Entry, Op};
+use billing::{Balance, Budgets, Entry, Op};
 use lab::world::{MemoryBooks, World};
 use relay::ports::{Books, BooksError, Mark, Posted};
 use std::collections::BTreeSet;
@@ -103,6 +103,10 @@ impl Books for Vault {
 
     async fn balance(&self, account: &str) -> Result<Balance, BooksError> {
         self.books.balance(account).await
+    }
+
+    async fn budgets(&self, account: &str) -> Result<Budgets, BooksError> {
+        self.books.budgets(account).await
     }
 
     async fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError> {

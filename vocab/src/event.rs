@@ -1,6 +1,6 @@
 //! What a model says, in no provider's words.
 
-use crate::Usage;
+use crate::{Citation, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -70,6 +70,9 @@ pub enum Event {
         index: u32,
         fragment: String,
     },
+    /// What something that was said rests on. After the text that it is about, unless nobody says which that is. Boxed, as
+    /// it is rare and events are many.
+    Citation(Box<Citation>),
     Finish {
         choice: u32,
         reason: Finish,
@@ -90,5 +93,16 @@ impl Event {
             Self::ToolStart { .. } => true,
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Events pass through queues by the million.
+    #[test]
+    fn an_event_is_small() {
+        assert!(size_of::<Event>() <= 152, "{} bytes", size_of::<Event>());
     }
 }

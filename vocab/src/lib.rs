@@ -5,7 +5,9 @@
 
 mod brief;
 mod call;
+mod cap;
 mod chat;
+mod citation;
 mod dice;
 mod event;
 mod fault;
@@ -18,7 +20,9 @@ mod usage;
 
 pub use brief::{Brief, RawChat, Span, Spans};
 pub use call::{Call, Door, Frame, Segments};
+pub use cap::Cap;
 pub use chat::{Chat, Effort, Format, Media, Message, Part, Role, Tool, ToolCall, ToolChoice};
+pub use citation::{Citation, Ruler};
 pub use dice::Dice;
 pub use event::{Event, Finish};
 pub use fault::Fault;

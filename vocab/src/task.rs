@@ -73,13 +73,15 @@ pub enum Form {
     Batch,
     /// OpenAI's `images/generations`.
     Pictures,
+    /// OpenAI's `images/edits`, as JSON.
+    Edits,
 }
 
 impl Form {
     pub const fn kind(self) -> Kind {
         match self {
             Self::List { .. } | Self::One | Self::Batch => Kind::Embedding,
-            Self::Pictures => Kind::Image,
+            Self::Pictures | Self::Edits => Kind::Image,
         }
     }
 }

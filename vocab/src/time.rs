@@ -11,6 +11,9 @@ pub use std::time::Duration;
 #[serde(transparent)]
 pub struct Instant(u64);
 
+/// In microseconds.
+const DAY: u64 = 86_400_000_000;
+
 impl Instant {
     pub const ZERO: Self = Self(0);
 
@@ -82,10 +85,32 @@ impl Instant {
         Self::from_date(y.parse().ok()?, m.parse().ok()?, d.parse().ok()?)
     }
 
-    /// `YYYY-MM-DDTHH:MM:SS.mmmZ`.
-    pub fn rfc3339(self) -> String {
+    /// Midnight UTC that begins this moment's day.
+    pub const fn day(self) -> Self {
+        Self(self.0 - self.0 % DAY)
+    }
+
+    /// Midnight UTC that begins the next day.
+    pub const fn next_day(self) -> Self {
+        Self(self.day().0.saturating_add(DAY))
+    }
+
+    /// Midnight UTC that begins the first of this moment's month.
+    pub fn month(self) -> Self {
+        let (year, month, _) = self.civil();
+        Self::from_date(year, month, 1).unwrap_or_default()
+    }
+
+    /// Midnight UTC that begins the first of the next month; the end of time after the year 9999.
+    pub fn next_month(self) -> Self {
+        let (year, month, _) = self.civil();
+        let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+        Self::from_date(year, month, 1).unwrap_or(Self(u64::MAX))
+    }
+
+    /// Year, month and day, by the other way of the same algorithm.
+    fn civil(self) -> (i64, u32, u32) {
         let days = i64::try_from(self.as_secs() / 86_400).unwrap_or(0);
-        let rest = self.as_secs() % 86_400;
         let z = days + 719_468;
         let era = z.div_euclid(146_097);
         let doe = z.rem_euclid(146_097);
@@ -95,6 +120,13 @@ impl Instant {
         let d = doy - (153 * mp + 2) / 5 + 1;
         let m = if mp < 10 { mp + 3 } else { mp - 9 };
         let y = yoe + era * 400 + i64::from(m <= 2);
+        (y, u32::try_from(m).unwrap_or(1), u32::try_from(d).unwrap_or(1))
+    }
+
+    /// `YYYY-MM-DDTHH:MM:SS.mmmZ`.
+    pub fn rfc3339(self) -> String {
+        let (y, m, d) = self.civil();
+        let rest = self.as_secs() % 86_400;
         let (h, min, s) = (rest / 3_600, rest / 60 % 60, rest % 60);
         format!("{y:04}-{m:02}-{d:02}T{h:02}:{min:02}:{s:02}.{:03}Z", self.as_millis() % 1_000)
     }
@@ -110,6 +142,20 @@ mod tests {
             let at = Instant::parse_date(text).unwrap();
             assert_eq!(at.as_secs(), secs, "{text}");
             assert_eq!(at.rfc3339(), format!("{text}T00:00:00.000Z"));
+        }
+        for (at, day, next_day, month, next_month) in [
+            ("2026-11-21", "2026-11-21", "2026-11-22", "2026-11-01", "2026-12-01"),
+            ("2028-02-29", "2028-02-29", "2028-03-01", "2028-02-01", "2028-03-01"),
+            ("2026-12-31", "2026-12-31", "2027-01-01", "2026-12-01", "2027-01-01"),
+            ("1970-01-01", "1970-01-01", "1970-01-02", "1970-01-01", "1970-02-01"),
+        ] {
+            let midnight = |text| Instant::parse_date(text).unwrap();
+            let (first, last) = (midnight(at), midnight(next_day).0 - 1);
+            for at in [first, Instant(last)] {
+                let found = (at.day(), at.next_day(), at.month(), at.next_month());
+                let expected = (midnight(day), midnight(next_day), midnight(month), midnight(next_month));
+                assert_eq!(found, expected, "{}", at.rfc3339());
+            }
         }
         for bad in ["2026-02-29", "2026-13-01", "2026-1-1", "1969-12-31", "x", "", "2026-11-00"] {
             assert_eq!(Instant::parse_date(bad), None, "{bad}");

@@ -32,11 +32,12 @@ pub fn hold_until(id: &str, amount: i128, lease_until: Instant) -> Op {
         estimate: Pico(amount / 2),
         lease_until,
         tags: String::new(),
+        caps: vec![],
     }
 }
 
 pub fn extend(id: &str, more: i128, lease_secs: u64) -> Op {
-    Op::Extend { id: id.into(), more: Pico(more), lease_until: Instant::from_secs(lease_secs) }
+    Op::Extend { id: id.into(), more: Pico(more), lease_until: Instant::from_secs(lease_secs), caps: vec![] }
 }
 
 /// In two lines, so that their sum is tested too.

@@ -1,6 +1,6 @@
 //! What is asked of an account's object, and what it answers: JSON, in one call there and back.
 
-use billing::{BadEntry, Balance, Entry, Line, Op, Refusal, Summary};
+use billing::{BadEntry, Balance, Budgets, Entry, Line, Op, Refusal, Summary};
 use relay::config::Terms;
 use serde::{Deserialize, Serialize};
 use vocab::{Instant, Pico};
@@ -65,6 +65,7 @@ pub struct Progress {
 #[serde(rename_all = "snake_case")]
 pub enum Read {
     Balance,
+    Budgets,
     Entries {
         after: u64,
         limit: usize,
@@ -118,6 +119,7 @@ pub struct Reply {
 #[serde(rename_all = "snake_case")]
 pub enum Found {
     Balance(Balance),
+    Budgets(Budgets),
     Entries(Vec<Entry>),
     Spent(Pico),
     Verified(Verified),

@@ -214,7 +214,8 @@ impl<S: Shelf> Desk<S> {
         // It was set aside until just now, so it is there.
         self.account.set_overdraft(None);
         let (ended, tags) = (BTreeSet::new(), String::new());
-        let hold = Op::Hold { id: id.clone(), amount: owed, estimate: owed, lease_until: now, tags };
+        let hold =
+            Op::Hold { id: id.clone(), amount: owed, estimate: owed, lease_until: now, tags, caps: vec![] };
         let usage = Usage { estimated: true, ..Usage::default() };
         let (provider, model) = ("".into(), "".into());
         let line = Line { provider, model, usage, price: None, amount: owed, outcome: ORPHAN.into() };
@@ -362,6 +363,7 @@ impl<S: Shelf> Desk<S> {
                 }
                 Found::Balance(balance)
             }
+            Read::Budgets => Found::Budgets(self.account.tally().budgets.clone()),
             Read::Entries { after, limit } => {
                 Found::Entries(self.shelf.entries(after, limit.min(READ_MAX)).map_err(storage)?)
             }

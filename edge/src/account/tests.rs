@@ -16,7 +16,7 @@ fn terms(opening: i128) -> Terms {
 
 fn hold(id: &str, amount: i128) -> Op {
     let (estimate, lease_until) = (Pico(amount / 2), NOW.after(LEASE));
-    Op::Hold { id: id.into(), amount: Pico(amount), estimate, lease_until, tags: String::new() }
+    Op::Hold { id: id.into(), amount: Pico(amount), estimate, lease_until, tags: String::new(), caps: vec![] }
 }
 
 fn line(amount: i128) -> Line {
@@ -169,7 +169,7 @@ fn an_orphan_is_settled_at_what_is_known_of_it() {
     let mut letter = posts([hold("known", 100), hold("silent", 100), hold("alive", 100)]);
     letter.progress = vec![Progress { id: "known".into(), at: later(30), lines: vec![line(33)] }];
     serve(&mut desk, &letter);
-    let renew = Op::Extend { id: "alive".into(), more: Pico::ZERO, lease_until: later(2_000) };
+    let renew = Op::Extend { id: "alive".into(), more: Pico::ZERO, lease_until: later(2_000), caps: vec![] };
     serve(&mut desk, &posts([renew]));
     assert_eq!(desk.lease_ends(), Some(later(600)));
     assert_eq!(desk.sweep(later(599), None), Ok(0));

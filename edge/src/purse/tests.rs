@@ -1,7 +1,7 @@
 use super::*;
 use crate::account::memory::Memory;
 use crate::account::{Desk, Read};
-use billing::{Kind, Line};
+use billing::{Kind, Line, Refusal};
 use relay::config::Terms;
 use vocab::{Dice, Usage};
 
@@ -19,6 +19,7 @@ fn hold(id: &str, amount: i128) -> Op {
         estimate: Pico(amount / 2),
         lease_until,
         tags: String::new(),
+        caps: vec![],
     }
 }
 
@@ -87,6 +88,31 @@ impl<'a> Object<'a> {
         purse.landed(number, &reply);
         true
     }
+}
+
+#[test]
+fn what_falls_under_a_budget_is_decided_by_the_object() {
+    let mut memory = Memory::default();
+    let mut object = Object::new(&mut memory, 1_000_000);
+    let mut purse = Purse::new("one");
+    let first = purse.hold(hold("a", 100), NOW, NOW).unwrap_err();
+    assert!(object.decides(&mut purse, &first, NOW).posted[0].is_ok());
+    let cap =
+        vocab::Cap { budget: "account/total".into(), from: Instant::ZERO, until: None, limit: Pico(150) };
+    let capped = |id: &str| match hold(id, 100) {
+        Op::Hold { id, amount, estimate, lease_until, tags, .. } => {
+            Op::Hold { id, amount, estimate, lease_until, tags, caps: vec![cap.clone()] }
+        }
+        other => other,
+    };
+    // There is a slice, and it is not asked.
+    let asked = purse.hold(capped("b"), NOW, NOW).unwrap_err();
+    assert!(object.decides(&mut purse, &asked, NOW).posted[0].is_ok());
+    let asked = purse.hold(capped("c"), NOW, NOW).unwrap_err();
+    let refused = object.decides(&mut purse, &asked, NOW).posted.remove(0);
+    assert_eq!(refused, Err(Refusal::Budget { cap: cap.clone(), taken: Pico(100), needed: Pico(100) }));
+    let more = Op::Extend { id: "b".into(), more: Pico(60), lease_until: after(1), caps: vec![cap] };
+    assert!(purse.hold(more, NOW, NOW).is_err());
 }
 
 #[test]

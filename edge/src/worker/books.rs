@@ -11,7 +11,7 @@ use super::{glue, later};
 use crate::account::{Done, Found, Letter, Post, Progress, Read, Reply};
 use crate::purse::{GATHER, Packed, Purse, Task};
 use async_trait::async_trait;
-use billing::{Balance, Entry, Line, Op, Refusal};
+use billing::{Balance, Budgets, Entry, Line, Op, Refusal};
 use relay::config::{Config, Terms};
 use relay::ports::{Books, BooksError, Clock as _, Mark, Posted};
 use std::cell::RefCell;
@@ -120,6 +120,13 @@ impl Books for ObjectBooks {
     async fn balance(&self, account: &str) -> Result<Balance, BooksError> {
         match self.find(account, Read::Balance).await? {
             Found::Balance(balance) => Ok(balance),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn budgets(&self, account: &str) -> Result<Budgets, BooksError> {
+        match self.find(account, Read::Budgets).await? {
+            Found::Budgets(budgets) => Ok(budgets),
             other => Err(unexpected(&other)),
         }
     }
@@ -296,7 +303,8 @@ impl Inner {
         let now = self.clock.now();
         let (packed, slice, heard) = self.with(account, |purse| {
             let packed = purse.pack(now, false);
-            let begins = post.as_ref().filter(|post| matches!(post.op, Op::Hold { .. }));
+            let begins =
+                post.as_ref().filter(|post| matches!(&post.op, Op::Hold { caps, .. } if caps.is_empty()));
             let amount = begins.and_then(|post| held_by(&post.op)).unwrap_or_default();
             (packed, purse.asks(amount, now), purse.heard())
         });

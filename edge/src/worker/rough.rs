@@ -4,7 +4,7 @@ use super::{kv, later};
 use crate::approximate::Rough;
 use crate::record;
 use async_trait::async_trait;
-use billing::{Balance, Entry, Op};
+use billing::{Balance, Budgets, Entry, Op};
 use relay::config::Config;
 use relay::ports::{Books, BooksError, Mark, Posted};
 use std::cell::RefCell;
@@ -62,6 +62,10 @@ impl Books for RoughBooks {
     async fn balance(&self, account: &str) -> Result<Balance, BooksError> {
         let terms = self.0.config.borrow().terms(account);
         Ok(self.0.rough.borrow().balance(account, terms))
+    }
+
+    async fn budgets(&self, account: &str) -> Result<Budgets, BooksError> {
+        Ok(self.0.rough.borrow().budgets(account))
     }
 
     async fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError> {

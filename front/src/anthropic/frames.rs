@@ -1,11 +1,11 @@
 //! A streamed answer: `message_start`, blocks one after the other, `message_delta`, `message_stop`.
 
 use super::seal;
-use super::write::{heading, is_object, stop_reason, stopped, usage};
+use super::write::{citation, heading, is_object, stop_reason, stopped, usage};
 use crate::openai::Label;
 use crate::openai::write::{json, number};
 use std::collections::VecDeque;
-use vocab::{Event, Finish, Usage};
+use vocab::{Citation, Event, Finish, Usage};
 
 /// Writes events as frames. One block is open at a time, so what a provider tells of several calls at once waits until
 /// it is its turn.
@@ -35,7 +35,10 @@ pub struct Frames {
 #[derive(Debug)]
 enum Open {
     None,
-    Text,
+    Text {
+        /// It is said what it rests on, so what else is said is another block.
+        cited: bool,
+    },
     Thinking {
         signed: bool,
     },
@@ -90,7 +93,7 @@ impl Frames {
                 self.delta(out, "thinking_delta", "thinking", text);
             }
             Event::Signature { choice: 0, signature } if !signature.is_empty() => match self.open {
-                Open::Text => self.pending.push_str(signature),
+                Open::Text { .. } => self.pending.push_str(signature),
                 Open::Thinking { signed: false } => self.sign(signature, out),
                 _ => {
                     self.think(out);
@@ -115,6 +118,7 @@ impl Frames {
             Event::ToolArgs { choice: 0, index, fragment } if !fragment.is_empty() => {
                 self.arguments(*index, fragment, out);
             }
+            Event::Citation(cited) if cited.choice == 0 => self.cite(cited, out),
             Event::Finish { choice: 0, reason } => self.finish = Some(*reason),
             Event::Usage(usage) => self.usage = *usage,
             Event::End => self.end(out),
@@ -126,12 +130,23 @@ impl Frames {
         if text.is_empty() {
             return;
         }
-        if !matches!(self.open, Open::Text) {
+        if !matches!(self.open, Open::Text { cited: false }) {
             self.flush(out);
             self.start(out, br#"{"type":"text","text":""}"#);
-            self.open = Open::Text;
+            self.open = Open::Text { cited: false };
         }
         self.delta(out, "text_delta", "text", text);
+    }
+
+    /// Stands on the block that is open: its text is out, so all of it is said to rest on this. With none open there is no
+    /// place for it, as a block without text is refused when it comes back.
+    fn cite(&mut self, cited: &Citation, out: &mut Vec<u8>) {
+        if let (Open::Text { cited: said }, Some(url)) = (&mut self.open, &cited.url) {
+            *said = true;
+            begin_piece(out, self.blocks.saturating_sub(1), "citations_delta", "citation");
+            citation(out, url, cited);
+            out.extend_from_slice(b"}}\n\n");
+        }
     }
 
     fn think(&mut self, out: &mut Vec<u8>) {
@@ -262,6 +277,13 @@ impl Frames {
 }
 
 fn piece(out: &mut Vec<u8>, place: u64, kind: &str, field: &str, text: &str) {
+    begin_piece(out, place, kind, field);
+    json(out, text);
+    out.extend_from_slice(b"}}\n\n");
+}
+
+/// A delta up to the value of its field.
+fn begin_piece(out: &mut Vec<u8>, place: u64, kind: &str, field: &str) {
     out.extend_from_slice(b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":");
     number(out, place);
     out.extend_from_slice(br#","delta":{"type":""#);
@@ -269,8 +291,6 @@ fn piece(out: &mut Vec<u8>, place: u64, kind: &str, field: &str, text: &str) {
     out.extend_from_slice(br#"",""#);
     out.extend_from_slice(field.as_bytes());
     out.extend_from_slice(br#"":"#);
-    json(out, text);
-    out.extend_from_slice(b"}}\n\n");
 }
 
 /// The last event of a whole stream, for a caller who asked for it. Like every event here it says its type twice.

@@ -6,7 +6,12 @@
 //! thoughts of earlier turns where the next model is none that can read them. Everything else that others have no words
 //! for makes the request Anthropic's alone
 //! ([`vocab::Caps::ANTHROPIC_ONLY`]).
+//!
+//! What an answer of another provider rests on is told with its address, as what a search found; what has none is left out, as
+//! here it would have to be one of the client's documents. In a whole answer the text is cut at its passages; in a stream the
+//! text is out before it is said what it rests on, so that all of the block is said to.
 
+mod cited;
 mod error;
 mod frames;
 mod models;

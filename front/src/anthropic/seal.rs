@@ -2,12 +2,13 @@
 //!
 //! A thinking block has a signature there, and goes back to the model as it came. What weir makes of another provider's
 //! answer carries that provider's seal, marked, or none; so a request that brings such a block back is known, and
-//! Anthropic, who would refuse it, is told the conversation without.
+//! Anthropic, who would refuse it, is told the conversation without. So is what a block rests on, whose `encrypted_index`
+//! only Anthropic could make.
 
 use crate::openai::write::json;
 
 /// What our signatures begin with; Anthropic's own are base64, where no colon is.
-const OURS: &str = "weir:";
+pub(super) const OURS: &str = "weir:";
 
 /// The field of a `tool_use` block that holds the seal on a call. SDKs carry unknown fields round.
 pub(super) const ON_CALL: &str = "weir_signature";

@@ -41,6 +41,11 @@ fn added_up(frames: &[Value]) -> Value {
                 match delta["type"].as_str().unwrap() {
                     "text_delta" => grow(&mut block["text"], &delta["text"]),
                     "thinking_delta" => grow(&mut block["thinking"], &delta["thinking"]),
+                    "citations_delta" => {
+                        let mut all = block["citations"].as_array().cloned().unwrap_or_default();
+                        all.push(delta["citation"].clone());
+                        block["citations"] = all.into();
+                    }
                     "signature_delta" => block["signature"] = delta["signature"].clone(),
                     "input_json_delta" => {
                         arguments[at.unwrap()].push_str(delta["partial_json"].as_str().unwrap());

@@ -1,16 +1,26 @@
 //! A whole answer: one message.
 
-use super::seal;
 use super::write::{heading, input, stop_reason, stopped, usage};
+use super::{cited, seal};
 use crate::openai::Label;
 use crate::openai::write::json;
-use vocab::{Event, Finish, Usage};
+use vocab::{Citation, Event, Finish, Usage};
 
 /// A block as it grows.
 enum Block {
-    Text(String),
-    Thinking { text: String, seal: Option<String> },
-    Call { index: u32, id: String, name: String, arguments: String, seal: Option<String> },
+    /// With the character of all the text that it begins with.
+    Text(String, u32),
+    Thinking {
+        text: String,
+        seal: Option<String>,
+    },
+    Call {
+        index: u32,
+        id: String,
+        name: String,
+        arguments: String,
+        seal: Option<String>,
+    },
 }
 
 /// What the events add up to, in the order they came. There is one choice in this API.
@@ -24,6 +34,9 @@ struct Told {
     pending: String,
     finish: Option<Finish>,
     refused: bool,
+    /// Characters of text so far.
+    chars: u32,
+    cited: Vec<Citation>,
     usage: Usage,
 }
 
@@ -31,7 +44,11 @@ impl Told {
     fn add(&mut self, event: &Event) {
         match event {
             Event::Start { id, model } => (self.id, self.model) = (id.clone(), model.clone()),
-            Event::Text { choice: 0, text, .. } => self.text(text),
+            Event::Text { choice: 0, text, .. } => {
+                self.text(text);
+                let more = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+                self.chars = self.chars.saturating_add(more);
+            }
             Event::Refusal { choice: 0, text } => {
                 self.refused |= !text.is_empty();
                 self.text(text);
@@ -46,7 +63,7 @@ impl Told {
             Event::Signature { choice: 0, signature } if !signature.is_empty() => {
                 let sealed = Some(seal::sealed(signature));
                 match self.blocks.last_mut() {
-                    Some(Block::Text(_)) => self.pending.push_str(signature),
+                    Some(Block::Text(..)) => self.pending.push_str(signature),
                     Some(Block::Thinking { seal: seal @ None, .. }) => *seal = sealed,
                     _ => self.blocks.push(Block::Thinking { text: String::new(), seal: sealed }),
                 }
@@ -67,6 +84,10 @@ impl Told {
                     arguments.push_str(fragment);
                 }
             }
+            // Only pages have a place here.
+            Event::Citation(cited) if cited.choice == 0 && cited.url.is_some() => {
+                self.cited.push(Citation::clone(cited));
+            }
             Event::Finish { choice: 0, reason } => self.finish = Some(*reason),
             Event::Usage(usage) => self.usage = *usage,
             _ => {}
@@ -84,8 +105,8 @@ impl Told {
     fn text(&mut self, text: &str) {
         match self.blocks.last_mut() {
             _ if text.is_empty() => {}
-            Some(Block::Text(so_far)) => so_far.push_str(text),
-            _ => self.blocks.push(Block::Text(text.to_owned())),
+            Some(Block::Text(so_far, _)) => so_far.push_str(text),
+            _ => self.blocks.push(Block::Text(text.to_owned(), self.chars)),
         }
     }
 }
@@ -98,11 +119,15 @@ pub fn whole(events: &[Event], label: &Label) -> Vec<u8> {
     }
     let mut out = Vec::with_capacity(1_024);
     heading(&mut out, &told.id, &told.model, label);
+    let last = told.blocks.iter().rposition(|block| matches!(block, Block::Text(..)));
     for (at, block) in told.blocks.iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        write_block(&mut out, block);
+        match block {
+            Block::Text(text, from) => cited::write(&mut out, text, *from, &told.cited, Some(at) == last),
+            other => write_block(&mut out, other),
+        }
     }
     out.extend_from_slice(b"],");
     let called = told.blocks.iter().any(|block| matches!(block, Block::Call { .. }));
@@ -115,11 +140,7 @@ pub fn whole(events: &[Event], label: &Label) -> Vec<u8> {
 
 fn write_block(out: &mut Vec<u8>, block: &Block) {
     match block {
-        Block::Text(text) => {
-            out.extend_from_slice(br#"{"type":"text","text":"#);
-            // No `citations`, not even null: Anthropic leaves it out where there are none, and the AI SDK takes only a list.
-            json(out, text);
-        }
+        Block::Text(text, _) => return cited::block(out, text, &[]),
         Block::Thinking { text, seal } => {
             out.extend_from_slice(br#"{"type":"thinking","thinking":"#);
             json(out, text);

@@ -1,8 +1,9 @@
 //! Pieces of JSON that several writers share.
 
+use super::seal;
 use crate::openai::Label;
 use crate::openai::write::{json, number};
-use vocab::{Bucket, Finish, Usage};
+use vocab::{Bucket, Citation, Finish, Usage};
 
 /// The word for why it stopped. Where it called a tool, or refused in words, its provider need not have said so.
 pub(super) fn stop_reason(finish: Option<Finish>, called: bool, refused: bool) -> &'static str {
@@ -43,6 +44,20 @@ pub(super) fn input(out: &mut Vec<u8>, arguments: &str) {
 /// Whether a text is one JSON object and whole.
 pub(super) fn is_object(text: &str) -> bool {
     text.trim_start().starts_with('{') && crate::json::check(text.as_bytes()).is_ok()
+}
+
+/// What a block of text rests on. Only pages have a place here: for anything else it would have to be said which of the
+/// client's documents that is.
+pub(super) fn citation(out: &mut Vec<u8>, url: &str, cited: &Citation) {
+    out.extend_from_slice(br#"{"type":"web_search_result_location","cited_text":"#);
+    json(out, cited.quote.as_deref().unwrap_or_default());
+    out.extend_from_slice(br#","encrypted_index":"#);
+    json(out, seal::OURS);
+    out.extend_from_slice(br#","title":"#);
+    json(out, &cited.title);
+    out.extend_from_slice(br#","url":"#);
+    json(out, url);
+    out.push(b'}');
 }
 
 /// The usage object: of a message, and cumulative at the end of a stream.

@@ -12,11 +12,11 @@ mod array;
 
 use super::seal;
 use super::whole::{BLOCKED, Label};
-use super::write;
+use super::write::{self, Segment};
 use crate::openai::write::{json, number};
 use array::Array;
 use std::collections::BTreeMap;
-use vocab::{Event, Finish, ToolCall, Usage};
+use vocab::{Citation, Event, Finish, Ruler, ToolCall, Usage};
 
 /// How frames are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,10 @@ struct State {
     refused: bool,
     said: bool,
     after: After,
+    /// Told with the last frame, where Google tells it.
+    cited: Vec<Citation>,
+    /// Along the text: sources stand under bytes of it.
+    ruler: Ruler,
 }
 
 /// What was last: a seal belongs to it.
@@ -112,6 +116,7 @@ impl Frames {
                 let state = self.state(*choice);
                 state.after = After::Other;
                 state.said = true;
+                state.ruler.add(text);
                 let mut piece = std::mem::take(&mut state.last);
                 piece.push_str(text);
                 state.last.extend(piece.pop());
@@ -163,6 +168,7 @@ impl Frames {
                     call.arguments.push_str(fragment);
                 }
             }
+            Event::Citation(cited) => self.state(cited.choice).cited.push(Citation::clone(cited)),
             Event::Finish { choice, reason } => self.state(*choice).finish = Some(*reason),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => self.last(out),
@@ -355,6 +361,12 @@ impl State {
         json(out, write::finish(reason, self.refused));
         out.extend_from_slice(br#","index":"#);
         number(out, u64::from(choice));
+        if !self.cited.is_empty() {
+            write::grounding(out, &self.cited, |passage| {
+                let bytes = self.ruler.bytes_of(passage.clone())?;
+                Some(Segment { part: 0, bytes, text: None })
+            });
+        }
         out.push(b'}');
     }
 }

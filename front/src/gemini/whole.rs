@@ -1,11 +1,12 @@
 //! A whole answer: one `GenerateContentResponse`.
 
 use super::seal;
-use super::write;
+use super::write::{self, Segment};
 use crate::openai::write::{json, number};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use vocab::{Event, Finish, ToolCall, Usage};
+use std::ops::Range;
+use vocab::{Citation, Event, Finish, Ruler, ToolCall, Usage};
 
 /// What names an answer where its provider does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,7 @@ struct Candidate {
     finish: Option<Finish>,
     refused: bool,
     logprobs: Option<Value>,
+    cited: Vec<Citation>,
     /// The last thing was a thought that is not shown: its seal is not either.
     hidden: bool,
 }
@@ -52,6 +54,9 @@ pub fn whole(events: &[Event], mut label: Label, thoughts: bool) -> Vec<u8> {
             Event::Start { id, model } => label.named(id, model),
             Event::Usage(usage) => used = Some(*usage),
             Event::End => {}
+            Event::Citation(cited) => {
+                candidates.entry(cited.choice).or_default().cited.push(Citation::clone(cited));
+            }
             Event::Text { choice, .. }
             | Event::Reasoning { choice, .. }
             | Event::Signature { choice, .. }
@@ -186,8 +191,37 @@ impl Candidate {
         if let Some(logprobs) = &self.logprobs {
             write::logprobs(out, logprobs);
         }
+        if !self.cited.is_empty() {
+            let texts = self.texts();
+            write::grounding(out, &self.cited, |passage| segment(&texts, passage));
+        }
         out.push(b'}');
     }
+
+    /// What was said: each part with its place, where it begins in all the text, and a ruler along it.
+    fn texts(&self) -> Vec<(usize, u32, Ruler, &str)> {
+        let mut from = 0;
+        let mut texts = Vec::new();
+        for (place, part) in self.parts.iter().enumerate() {
+            if let Part::Text(text, false, _) = part {
+                let mut ruler = Ruler::default();
+                ruler.add(text);
+                let chars = ruler.chars();
+                texts.push((place, from, ruler, text.as_str()));
+                from = chars.saturating_add(from);
+            }
+        }
+        texts
+    }
+}
+
+/// Where a passage of all the text is. One that goes on in another part ends with the first.
+fn segment<'t>(texts: &[(usize, u32, Ruler, &'t str)], passage: &Range<u32>) -> Option<Segment<'t>> {
+    let behind = texts.partition_point(|(_, from, _, _)| *from <= passage.start);
+    let (part, from, ruler, text) = texts.get(behind.checked_sub(1)?)?;
+    let bytes = ruler.bytes_of(passage.start - from..passage.end.saturating_sub(*from))?;
+    let text = text.get(bytes.start as usize..bytes.end as usize);
+    Some(Segment { part: *part, bytes, text })
 }
 
 /// Log probabilities of several pieces are one list.

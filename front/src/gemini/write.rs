@@ -3,7 +3,8 @@
 use super::seal;
 use crate::openai::write::{json, number};
 use serde_json::{Map, Value};
-use vocab::{Bucket, Finish, ToolCall, Usage};
+use std::ops::Range;
+use vocab::{Bucket, Citation, Finish, ToolCall, Usage};
 
 /// A text part, with the seal on it.
 pub(super) fn text_part(out: &mut Vec<u8>, text: &str, thought: bool, seal: Option<&str>) {
@@ -131,4 +132,65 @@ pub(super) fn logprobs(out: &mut Vec<u8>, from: &Value) {
     }
     out.extend_from_slice(br#","logprobsResult":"#);
     json(out, &serde_json::json!({ "chosenCandidates": chosen, "topCandidates": top }));
+}
+
+/// Where a passage is: which part, which bytes of it, and their text where it is at hand.
+pub(super) struct Segment<'t> {
+    pub part: usize,
+    pub bytes: Range<u32>,
+    pub text: Option<&'t str>,
+}
+
+/// `,"groundingMetadata":{…}`, or nothing. A page is one of the web, anything else a document that was sent along.
+pub(super) fn grounding<'t>(
+    out: &mut Vec<u8>,
+    cited: &[Citation],
+    place: impl Fn(&Range<u32>) -> Option<Segment<'t>>,
+) {
+    let mut sources: Vec<&Citation> = Vec::new();
+    let mut supports: Vec<(&Range<u32>, Vec<usize>)> = Vec::new();
+    let same = |a: &Citation, b: &Citation| a.url == b.url && a.title == b.title && a.quote == b.quote;
+    for one in cited {
+        let at = sources.iter().position(|source| same(source, one)).unwrap_or_else(|| {
+            sources.push(one);
+            sources.len() - 1
+        });
+        let Some(passage) = &one.passage else { continue };
+        match supports.iter_mut().find(|(of, _)| *of == passage) {
+            Some((_, on)) => on.push(at),
+            None => supports.push((passage, vec![at])),
+        }
+    }
+    if sources.is_empty() {
+        return;
+    }
+    let chunk = |one: &&Citation| match &one.url {
+        Some(url) => serde_json::json!({ "web": { "uri": url, "title": one.title } }),
+        None => serde_json::json!({ "retrievedContext": { "title": one.title, "text": one.quote } }),
+    };
+    let chunks: Vec<Value> = sources.iter().map(chunk).collect();
+    out.extend_from_slice(br#","groundingMetadata":{"groundingChunks":"#);
+    json(out, &chunks);
+    out.extend_from_slice(br#","groundingSupports":["#);
+    let placed = supports.iter().filter_map(|(passage, on)| Some((place(passage)?, on)));
+    for (at, (segment, on)) in placed.enumerate() {
+        out.extend_from_slice(if at == 0 {
+            br#"{"segment":{"partIndex":"#.as_slice()
+        } else {
+            br#",{"segment":{"partIndex":"#
+        });
+        number(out, segment.part as u64);
+        out.extend_from_slice(br#","startIndex":"#);
+        number(out, segment.bytes.start.into());
+        out.extend_from_slice(br#","endIndex":"#);
+        number(out, segment.bytes.end.into());
+        if let Some(text) = segment.text {
+            out.extend_from_slice(br#","text":"#);
+            json(out, text);
+        }
+        out.extend_from_slice(br#"},"groundingChunkIndices":"#);
+        json(out, on);
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
 }

@@ -78,6 +78,7 @@ impl Front {
         response: &mut Response,
     ) -> Result<Duration, Refusal> {
         let begun = self.relay.clock().now();
+        let ask = self.booked(call, ask)?;
         let counted = Box::pin(self.relay.count(&ask)).await.map_err(|t| troubled(call.id, &t))?;
         heads::counted(&mut response.fields, &counted);
         response.body = told(counted.tokens).into();
@@ -129,10 +130,17 @@ pub(super) fn client(client: impl Client) -> Box<dyn Client> {
 }
 
 impl Call<'_> {
-    pub(super) fn ask(&self, words: Words, asked: Asked) -> Ask {
+    pub(super) fn ask(&self, words: Words, mut asked: Asked) -> Ask {
+        // Conversations of one account are nobody else's, whatever they are called.
+        if let Some(session) = &mut asked.wishes.session {
+            session.insert(0, '\n');
+            session.insert_str(0, &self.caller.account);
+        }
         Ask {
             id: self.id.to_owned(),
             account: self.caller.account.clone(),
+            key: self.caller.key.clone(),
+            leave: None,
             words,
             wishes: asked.wishes,
             started: self.started,
@@ -177,4 +185,41 @@ fn test_model(body: &[u8]) -> Result<String, Refusal> {
     let test: Test = serde_json::from_slice(body)
         .map_err(|e| Refusal::new(400, "invalid_request", format!("The body cannot be read: {e}.")))?;
     Ok(test.model.unwrap_or_else(|| "auto".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy::{Caller, Settings};
+    use vocab::Instant;
+
+    fn asked_by(account: &str, session: Option<&str>) -> Ask {
+        let (head, ()) = http::Request::new(()).into_parts();
+        let caller = Caller { account: account.into(), ..Caller::default() };
+        let settings = Settings::default();
+        let call = Call {
+            id: "req-1",
+            head: &head,
+            protocol: crate::refusal::Protocol::Si,
+            settings: &settings,
+            caller,
+            rest: "",
+            started: Instant::ZERO,
+            seed: 7,
+        };
+        let wishes = relay::Wishes { session: session.map(str::to_owned), ..relay::Wishes::default() };
+        let words = Words::Chat { chat: Box::default(), brief: Brief::default() };
+        call.ask(words, Asked { wishes, seed: None, trailer: false })
+    }
+
+    /// Else one tenant would learn from `explain` which model another's conversation of the same name is with.
+    #[test]
+    fn conversations_of_one_account_are_nobody_elses() {
+        let name = |account, session| asked_by(account, session).wishes.session;
+        assert_ne!(name("red", Some("talk")), name("blue", Some("talk")));
+        assert_eq!(name("red", Some("talk")), name("red", Some("talk")));
+        // What stands between them is in no account's name, so no two run into each other.
+        assert!(!policy::is_account("a\nb"));
+        assert_eq!(name("red", None), None);
+    }
 }

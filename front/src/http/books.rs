@@ -1,26 +1,94 @@
-//! The paths that read an account's record.
+//! The paths that read an account's record, and the one by which the operator adds to it.
 
 use super::entry;
 use super::query::{percent_decoded, query};
 use super::serve::{Call, Front};
 use crate::refusal::Refusal;
 use crate::report::credits;
-use billing::Tally;
+use billing::{Op, Refusal as Refused, Tally};
 use relay::ports::BooksError;
 use serde_json::{Value, json};
+use vocab::Pico;
 
 /// How many usage events one page has at most, and without a wish.
 const PAGE_MAX: usize = 500;
 const PAGE: usize = 50;
 /// Entries read at a time to verify a record.
 const VERIFY_STEP: usize = 1_000;
+/// The longest reason of an adjustment, in bytes.
+const REASON_MAX: usize = 500;
 
 impl Front {
     /// What the account has.
     pub(super) async fn balance(&self, call: &Call<'_>) -> Result<Value, Refusal> {
         let account = account(call)?;
         let balance = self.relay.books().balance(&account).await.map_err(|e| books(call.id, e))?;
-        Ok(entry::balance(&account, &balance, &credits(call.settings)))
+        let mut told = entry::balance(&account, &balance, &credits(call.settings));
+        let caps = self.relay.fleet().budgets.get(&account).map(|budgets| budgets.all_caps(call.started));
+        if let Some(caps) = caps {
+            let taken = self.relay.books().budgets(&account).await.map_err(|e| books(call.id, e))?;
+            told["budgets"] = caps.iter().map(|cap| entry::budget(cap, &taken)).collect();
+        }
+        Ok(told)
+    }
+
+    /// Credit given, or with an amount below zero taken back, for a reason. Once for each id: the body's, else the
+    /// `Idempotency-Key`'s, else the request's own. On disk before it is told.
+    pub(super) async fn adjust(&self, call: &Call<'_>, body: &[u8]) -> Result<Value, Refusal> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Adjustment {
+            account: String,
+            amount_usd: Pico,
+            reason: String,
+            id: Option<String>,
+        }
+        let wanted: Adjustment = serde_json::from_slice(body)
+            .map_err(|e| Refusal::new(400, "invalid_request", format!("The body cannot be read: {e}.")))?;
+        let (account, reason) = (wanted.account, wanted.reason.trim());
+        if !policy::is_account(&account) {
+            return Err(bad("account", "account: expected 1 to 128 letters, digits and `_.:@+-`".into()));
+        }
+        if reason.is_empty() || reason.len() > REASON_MAX {
+            return Err(bad("reason", format!("reason: expected 1 to {REASON_MAX} bytes of text")));
+        }
+        let header = call.head.headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+        let id = wanted.id.as_deref().or(header).unwrap_or(call.id);
+        if !policy::is_sane(id) {
+            return Err(bad("id", "id: expected 1 to 128 letters, digits and `_.:-`".into()));
+        }
+        // A request's id is its caller's to choose; none has a slash, so none is in an adjustment's way.
+        let op = Op::Grant { id: format!("adjust/{id}"), amount: wanted.amount_usd, reason: reason.into() };
+        let now = self.relay.clock().now();
+        let posted = self.relay.books().post(&account, op, now).await.map_err(|error| match error {
+            BooksError::Refused(Refused::Conflict { .. }) => Refusal::new(
+                409,
+                "idempotency_conflict",
+                format!("The id {id:?} was used before for another adjustment."),
+            ),
+            BooksError::Refused(refused) => Refusal::new(402, "insufficient_credit", format!("{refused}.")),
+            BooksError::Down(why) => books(call.id, BooksError::Down(why)),
+        })?;
+        self.relay.books().durable(posted.mark).await.map_err(|e| books(call.id, e))?;
+        tracing::info!(request = %call.id, %account, amount = %wanted.amount_usd, fresh = posted.fresh, "credit was adjusted");
+        let mut told = entry::balance(&account, &posted.balance, &credits(call.settings));
+        told["id"] = id.into();
+        told["amount_usd"] = json!(wanted.amount_usd);
+        told["applied"] = posted.fresh.into();
+        Ok(told)
+    }
+
+    /// The record as it is, oldest first.
+    pub(super) async fn ledger(&self, call: &Call<'_>) -> Result<Value, Refusal> {
+        let account = account(call)?;
+        // Pages go forward here, so a cursor is the last number that was seen.
+        let after = if query(call, "cursor").is_some() { page(call, &[])?.0 } else { 0 };
+        let limit = page(call, &[])?.1;
+        let entries = self.relay.books().entries(&account, after, limit).await;
+        let entries = entries.map_err(|e| books(call.id, e))?;
+        let next = (entries.len() == limit).then(|| entries.last().map(|e| e.seq.to_string())).flatten();
+        let entries: Vec<Value> = entries.iter().map(entry::entry).collect();
+        Ok(json!({ "account": account, "entries": entries, "next_cursor": next }))
     }
 
     pub(super) async fn usage(&self, call: &Call<'_>, body: &[u8]) -> Result<Value, Refusal> {
@@ -88,6 +156,10 @@ fn account(call: &Call<'_>) -> Result<String, Refusal> {
     }
 }
 
+fn bad(param: &str, message: String) -> Refusal {
+    Refusal { param: Some(param.into()), ..Refusal::new(400, "invalid_request", message) }
+}
+
 /// Cursor and limit, from the query or from a JSON body.
 fn page(call: &Call<'_>, body: &[u8]) -> Result<(u64, usize), Refusal> {
     let (mut cursor, mut limit) = (query(call, "cursor"), query(call, "limit"));
@@ -103,10 +175,6 @@ fn page(call: &Call<'_>, body: &[u8]) -> Result<(u64, usize), Refusal> {
         cursor = page.cursor.or(cursor);
         limit = page.limit.map(|n| n.to_string()).or(limit);
     }
-    let bad = |param: &str, message: String| Refusal {
-        param: Some(param.into()),
-        ..Refusal::new(400, "invalid_request", message)
-    };
     // A store may keep numbers as signed.
     let newest = i64::MAX.unsigned_abs();
     let before =

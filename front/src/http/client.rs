@@ -4,6 +4,7 @@ use super::asks::{troubled, untold};
 use super::body::Body;
 use super::fields::Response;
 use super::heads;
+use super::limits::Begun;
 use super::serve::{Call, Front};
 use super::speak::{Speaking, Tongue};
 use super::waiting::{Answering, For, Waiting};
@@ -79,14 +80,14 @@ impl Client for Box<dyn Client> {
     clippy::large_enum_variant,
     reason = "the large one is the usual one, and a box for it is what every answer would pay"
 )]
-enum Soon {
+pub(super) enum Soon {
     Answer(Result<Answer, Trouble>),
     Not(Answering),
 }
 
 impl Front {
     /// Asks, and waits for an answer that is no stream as long as it takes.
-    fn asked(&self, ask: Ask, patience: Duration) -> BoxFuture<'_, Soon> {
+    pub(super) fn asked(&self, ask: Ask, patience: Duration) -> BoxFuture<'_, Soon> {
         if !ask.brief().stream || patience == Duration::ZERO {
             return Box::pin(self.relay.serve(ask).map(Soon::Answer));
         }
@@ -108,11 +109,25 @@ impl Front {
         response: &'a mut Response,
     ) -> impl Future<Output = Result<Duration, Refusal>> + Send + 'a {
         let patience = Duration::from_millis(call.settings.keep_alive_ms);
-        let answer = self.asked(ask, patience);
+        let begun = self.begin(call, ask, patience, &mut response.fields);
         async move {
-            match answer.await {
+            let soon = match begun {
+                Ok(Begun::Asked(answer)) => answer.await,
+                Ok(Begun::Asking(answer)) => {
+                    let (soon, readings) = answer.await;
+                    if let Some(readings) = readings {
+                        self.tell_limits(call, &readings, &mut response.fields);
+                    }
+                    soon
+                }
+                Err(trouble) => Soon::Answer(Err(trouble)),
+            };
+            match soon {
                 Soon::Answer(Ok(answer)) => told(call, answer, &client, response),
-                Soon::Answer(Err(trouble)) => Err(client.refusal(call.id, &trouble)),
+                Soon::Answer(Err(trouble)) => {
+                    self.tell_over(call, &trouble, &mut response.fields);
+                    Err(client.refusal(call.id, &trouble))
+                }
                 Soon::Not(answer) => {
                     let trailers = heads::takes_trailers(&call.head.headers);
                     let whom = For { client: Box::new(client), credits: credits(call.settings), trailers };

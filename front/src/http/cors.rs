@@ -14,10 +14,14 @@ const ALLOWED: &str = "authorization, content-type, x-api-key, x-goog-api-key, x
      x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout, x-stainless-helper-method";
 
 /// What a page may read: everything of ours.
-pub(super) const EXPOSED: &str = "x-request-id, x-provider, x-model, x-tokens-in, x-tokens-out, x-credits-used, \
+pub(super) const EXPOSED: &str = "x-request-id, x-provider, x-model, x-provider-request-id, x-tokens-in, x-tokens-out, x-credits-used, \
      x-credits-balance, x-cost-usd, x-cost-max-usd, x-route-reason, x-route-decision, x-route-attempts, x-advisor-model, \
      x-advisor-savings-usd, x-advisor-savings-pct, x-advisor-quality-delta, x-advisor-latency-delta-ms, \
-     x-advisor-confidence, x-advisor-reason, retry-after, server-timing, x-should-retry, x-weir-estimated, request-id";
+     x-advisor-confidence, x-advisor-reason, retry-after, server-timing, x-should-retry, x-weir-estimated, request-id, x-limit-limit, x-limit-remaining, x-limit-reset, \
+     x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, \
+     x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, anthropic-ratelimit-requests-limit, \
+     anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset, anthropic-ratelimit-tokens-limit, \
+     anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset";
 
 /// Puts the page's permission on an answer, where it has one.
 pub fn permit(cors: &Cors, asked: &HeaderMap, answer: &mut Fields) -> bool {
@@ -39,7 +43,7 @@ pub fn permit(cors: &Cors, asked: &HeaderMap, answer: &mut Fields) -> bool {
 /// The answer to a browser that asks whether it may ask.
 pub fn preflight(cors: &Cors, asked: &HeaderMap, answer: &mut Fields) {
     if permit(cors, asked, answer) {
-        answer.always("access-control-allow-methods: GET, POST, DELETE, OPTIONS\r\n");
+        answer.always("access-control-allow-methods: GET, POST, PATCH, DELETE, OPTIONS\r\n");
         answer.text("access-control-allow-headers", ALLOWED);
         answer.always("access-control-max-age: 600\r\n");
     }

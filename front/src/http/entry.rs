@@ -1,9 +1,10 @@
 //! The record, as callers are shown it.
 
 use crate::report;
-use billing::{BadEntry, Balance, Credits, Entry, Summary, hex};
+use billing::{BadEntry, Balance, Budgets, Credits, Entry, Summary, hex};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use vocab::Cap;
 
 fn raw(detail: &str) -> Value {
     // Kept and hashed as text; here it is JSON within JSON.
@@ -57,6 +58,19 @@ pub fn balance(account: &str, balance: &Balance, credits: &Credits) -> Value {
         "spent_credits": report::used(credits, balance.settled),
         "balance_credits": report::worth(credits, balance.balance()),
         "available_credits": report::worth(credits, balance.available()),
+    })
+}
+
+/// What a budget has taken within the window of now.
+pub fn budget(cap: &Cap, taken: &Budgets) -> Value {
+    let taken = taken.taken(&cap.budget, cap.from);
+    json!({
+        "budget": cap.budget,
+        "limit_usd": cap.limit,
+        "spent_usd": taken.charged,
+        "held_usd": taken.held,
+        "left_usd": cap.limit.minus(taken.sum()),
+        "resets_at": cap.until.map(vocab::Instant::rfc3339),
     })
 }
 

@@ -15,7 +15,7 @@ use vocab::{Dialect, Form, Kind};
 
 impl Front {
     pub(super) fn explain(&self, call: &Call<'_>, body: Bytes) -> Result<Value, Refusal> {
-        let ask = self.explained(call, body)?;
+        let ask = self.booked(call, self.explained(call, body)?)?;
         self.relay.explain(&ask).map_err(|t| Refusal::from(&t))
     }
 }

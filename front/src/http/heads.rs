@@ -68,6 +68,9 @@ fn served(out: &mut Fields, served: &Served) {
     out.text("x-model", &served.model);
     out.text("x-route-reason", &served.reason);
     out.text("x-route-decision", &served.decision);
+    if let Some(id) = &served.provider_request_id {
+        out.text("x-provider-request-id", id);
+    }
 }
 
 /// Whether a client reads trailers (RFC 9110, 10.1.4).

@@ -3,6 +3,7 @@
 mod asks;
 mod body;
 mod books;
+mod callers;
 mod client;
 mod cors;
 mod entry;
@@ -10,6 +11,9 @@ mod explain;
 mod fields;
 mod generate;
 mod heads;
+mod issuers;
+mod keys;
+mod limits;
 mod messages;
 mod noise;
 mod offers;
@@ -23,6 +27,7 @@ mod speak;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod waiting;
 
 pub use body::Body;

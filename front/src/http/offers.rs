@@ -18,8 +18,9 @@ const PROBES_MAX: usize = 16;
 
 impl Front {
     /// As the client's own provider would list them.
-    pub(super) fn models(&self, call: &Call<'_>) -> Value {
-        let (models, policies) = (self.relay.models(), self.relay.policies());
+    pub(super) fn models(&self, call: &Call<'_>) -> Result<Value, Refusal> {
+        let models = self.relay.models(&call.caller).map_err(|trouble| Refusal::from(&trouble))?;
+        let policies = self.relay.policies();
         let list = if generate::speaks(call.head) {
             gemini::models
         } else if messages::speaks(&call.head.headers) {
@@ -27,12 +28,13 @@ impl Front {
         } else {
             openai::models
         };
-        list(&models, &policies)
+        Ok(list(&models, &policies))
     }
 
     pub(super) fn model(&self, call: &Call<'_>) -> Result<Value, Refusal> {
         let id = percent_decoded(call.rest);
-        let (models, policies) = (self.relay.models(), self.relay.policies());
+        let models = self.relay.models(&call.caller).map_err(|trouble| Refusal::from(&trouble))?;
+        let policies = self.relay.policies();
         let one = if generate::speaks(call.head) {
             gemini::model
         } else if messages::speaks(&call.head.headers) {

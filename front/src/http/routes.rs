@@ -28,6 +28,8 @@ pub enum Place {
     Embeddings,
     /// OpenAI's image generations.
     Images,
+    /// OpenAI's image edits.
+    Edits,
     /// Gemini's `embedContent`.
     Embed,
     /// Gemini's `batchEmbedContents`.
@@ -42,10 +44,24 @@ pub enum Place {
     Explain,
     Providers,
     Credits,
+    /// Credit given or taken back.
+    Adjust,
     Usage,
     UsageOne,
+    /// The record itself.
+    Ledger,
     Verify,
     Ping,
+    /// Managed keys.
+    Keys,
+    Key,
+    KeyRotate,
+    /// A guest's token.
+    Guest,
+    /// What weir's tokens are checked with.
+    Jwks,
+    GenerateJwt,
+    VerifyJwt,
     Health,
     Ready,
     Metrics,
@@ -81,6 +97,7 @@ pub struct Route {
 const GET: &[Method] = &[Method::GET];
 const POST: &[Method] = &[Method::POST];
 const GET_DELETE: &[Method] = &[Method::GET, Method::DELETE];
+const GET_PATCH_DELETE: &[Method] = &[Method::GET, Method::PATCH, Method::DELETE];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 
 const fn route(template: &'static str, methods: &'static [Method], place: Place, gate: Gate) -> Route {
@@ -100,13 +117,14 @@ const fn gemini(template: &'static str, methods: &'static [Method], place: Place
 }
 
 /// All of them, the busiest first; of those that fit one path, the one with an end of its own.
-pub const ROUTES: [Route; 39] = [
+pub const ROUTES: [Route; 49] = [
     openai("/v1/chat/completions", POST, Place::Chat),
     openai("/v1/responses", POST, Place::Responses),
     anthropic("/v1/messages", Place::Messages),
     route("/api/si/ask", POST, Place::Ask, Gate::Caller),
     openai("/v1/embeddings", POST, Place::Embeddings),
     openai("/v1/images/generations", POST, Place::Images),
+    openai("/v1/images/edits", POST, Place::Edits),
     anthropic("/v1/messages/count_tokens", Place::MessagesCount),
     gemini("/v1beta/models/{model}:generateContent", POST, Place::Generate),
     gemini("/v1beta/models/{model}:streamGenerateContent", POST, Place::GenerateStream),
@@ -131,10 +149,19 @@ pub const ROUTES: [Route; 39] = [
     route("/api/route/explain", POST, Place::Explain, Gate::Caller),
     route("/api/providers", GET, Place::Providers, Gate::Caller),
     route("/api/credits", GET, Place::Credits, Gate::Caller),
+    route("/api/credits/adjust", POST, Place::Adjust, Gate::Admin),
     route("/api/billing/usage", GET_POST, Place::Usage, Gate::Caller),
     route("/api/billing/usage/{request_id}", GET, Place::UsageOne, Gate::Caller),
+    route("/api/billing/ledger", GET, Place::Ledger, Gate::Caller),
     route("/api/billing/verify", GET, Place::Verify, Gate::Caller),
     route("/api/admin/ping", GET, Place::Ping, Gate::Admin),
+    route("/api/admin/keys", GET_POST, Place::Keys, Gate::Admin),
+    route("/api/admin/keys/{id}/rotate", POST, Place::KeyRotate, Gate::Admin),
+    route("/api/admin/keys/{id}", GET_PATCH_DELETE, Place::Key, Gate::Admin),
+    route("/auth/guest", POST, Place::Guest, Gate::Open),
+    route("/.well-known/jwks.json", GET, Place::Jwks, Gate::Open),
+    route("/generate-jwt", POST, Place::GenerateJwt, Gate::Admin),
+    route("/verify-jwt", POST, Place::VerifyJwt, Gate::Caller),
     route("/health", GET, Place::Health, Gate::Open),
     route("/ready", GET, Place::Ready, Gate::Open),
     route("/metrics", GET, Place::Metrics, Gate::Caller),
@@ -217,6 +244,10 @@ mod tests {
             ("/v1beta/models/groq/x", Place::GeminiModel, "groq/x"),
             ("/billing/usage/req-1", Place::UsageOne, "req-1"),
             ("/api/billing/usage", Place::Usage, ""),
+            ("/admin/keys", Place::Keys, ""),
+            ("/api/admin/keys/key_1", Place::Key, "key_1"),
+            ("/api/admin/keys/key_1/rotate", Place::KeyRotate, "key_1"),
+            ("/.well-known/jwks.json", Place::Jwks, ""),
             ("/", Place::Home, ""),
         ] {
             let (route, found) = find(path).unwrap_or_else(|| panic!("{path}"));

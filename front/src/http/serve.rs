@@ -1,18 +1,21 @@
 //! One request: its path, who asks, what they want, and the answer in their words.
 
 use super::body::Body;
+use super::callers::Callers;
 use super::fields::Response;
 use super::routes::{Gate, Place, Route, find};
+use super::tokens::Guests;
 use super::{cors, heads, pages, read};
 use crate::refusal::{Protocol, Refusal};
 use bytes::Bytes;
 use http::header::ALLOW;
 use http::{Method, Request, StatusCode, request};
-use policy::{Caller, Settings};
+use policy::{Caller, Claim, Refused, Settings};
 use relay::Relay;
+use relay::ports::{Crypto, Directory, NotHere};
 use serde_json::json;
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use vocab::{Dice, Duration, Form, Instant};
 
 /// Where a request comes from.
@@ -24,10 +27,12 @@ pub struct Peer {
     pub tls: bool,
 }
 
-/// The front door. Holds nothing of its own: cheap to make and to clone.
+/// The front door. Holds nothing of its own but what was read of others' keys: cheap to make and to clone.
 #[derive(Clone)]
 pub struct Front {
     pub(super) relay: Arc<Relay>,
+    pub(super) callers: Arc<Callers>,
+    pub(super) guests: Arc<Mutex<Guests>>,
     /// The service's own seed, where it was given one.
     seed: Option<u64>,
 }
@@ -36,6 +41,8 @@ pub struct Front {
 pub(super) struct Call<'a> {
     pub id: &'a str,
     pub head: &'a request::Parts,
+    /// In whose words it is answered.
+    pub protocol: Protocol,
     pub settings: &'a Settings,
     pub caller: Caller,
     /// What stands where the route's braces are.
@@ -45,8 +52,29 @@ pub(super) struct Call<'a> {
 }
 
 impl Front {
-    pub const fn new(relay: Arc<Relay>) -> Self {
-        Self { relay, seed: None }
+    pub fn new(relay: Arc<Relay>) -> Self {
+        let callers = Callers::new(Arc::new(NotHere), Arc::new(NotHere));
+        Self { relay, callers: Arc::new(callers), guests: Arc::default(), seed: None }
+    }
+
+    /// With keys that are managed while weir runs, and with what tokens are signed and checked with.
+    #[must_use]
+    pub fn knowing(self, directory: Arc<dyn Directory>, crypto: Arc<dyn Crypto>) -> Self {
+        Self { callers: Arc::new(Callers::new(directory, crypto)), ..self }
+    }
+
+    /// Makes ready what the settings say of tokens, before the first comes: own keys, and others' that are published. Without
+    /// it that is done when they are first asked for.
+    ///
+    /// # Errors
+    /// Why weir's own keys cannot be used.
+    pub async fn prepare(&self) -> Result<(), String> {
+        let known = self.callers.issuers.known(&self.relay, &*self.callers.crypto).await;
+        let known = known.map_err(|error| error.to_string())?;
+        if let Some(jwt) = &known.settings.jwt {
+            self.callers.issuers.read_now(&self.relay, jwt);
+        }
+        Ok(())
     }
 
     /// With a seed for the whole service each request's own follows from its id: the same requests make the same
@@ -81,9 +109,21 @@ impl Front {
             return response;
         }
         let protocol = found.map_or_else(|| Protocol::of_path(head.uri.path()), |(route, _)| route.protocol);
-        let outcome = self.admit(&id, &head, &settings, found, started, seed, peer);
-        let outcome = match outcome {
-            Ok((route, call)) => self.answer(route, &call, body, &mut response).await,
+        let admitted = match self.admit(&head, &settings, found, started, peer) {
+            Ok((route, rest, Claim::Caller(caller))) => Ok((route, rest, caller)),
+            // Boxed: what has to be asked of others is rare and large.
+            Ok((route, rest, claim)) => {
+                let settled = Box::pin(self.callers.settle(&self.relay, claim, started)).await;
+                settled.map(|caller| (route, rest, caller))
+            }
+            Err(refusal) => Err(refusal),
+        };
+        let outcome = match admitted {
+            Ok((route, rest, caller)) => {
+                let call =
+                    Call { id: &id, head: &head, protocol, settings: &settings, caller, rest, started, seed };
+                self.answer(route, &call, body, &mut response).await
+            }
             Err(refusal) => Err(refusal),
         };
         let upstream = match outcome {
@@ -112,17 +152,15 @@ impl Front {
         response
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the parts of one request, taken apart once")]
+    /// Where the request goes, and what it says of its sender.
     fn admit<'a>(
         &self,
-        id: &'a str,
         head: &'a request::Parts,
         settings: &'a Settings,
         found: Option<(&'static Route, &'a str)>,
         started: Instant,
-        seed: u64,
         peer: Peer,
-    ) -> Result<(&'static Route, Call<'a>), Refusal> {
+    ) -> Result<(&'static Route, &'a str, Claim<'a>), Refusal> {
         let path = head.uri.path();
         let Some((route, rest)) = found else {
             let message = format!(
@@ -138,20 +176,26 @@ impl Front {
             refusal.header = Some(Box::new((ALLOW, allow)));
             return Err(refusal);
         }
-        let caller = match route.gate {
-            Gate::Open => Caller::default(),
-            Gate::Caller | Gate::Admin => {
-                let from = policy::Origin { loopback: peer.loopback };
-                let admin = route.gate == Gate::Admin;
-                if admin && !policy::is_admin(settings, &head.headers, head.uri.query()) {
-                    let message = "This is the operator's. Send the admin key as `Authorization: Bearer …`.";
-                    return Err(Refusal::new(401, "admin_key_required", message));
-                }
-                policy::identify(settings, &head.headers, head.uri.query(), from, started)
-                    .map_err(|r| Refusal::from(&r))?
+        if route.gate == Gate::Open {
+            return Ok((route, rest, Claim::Caller(Caller::default())));
+        }
+        let from = policy::Origin { loopback: peer.loopback };
+        let kept = self.callers.directory.has_keys();
+        let claim = policy::claim(settings, &head.headers, head.uri.query(), from, started, kept);
+        let claim = match (route.gate, claim) {
+            (Gate::Admin, Ok(Claim::Caller(caller))) if caller.admin => Claim::Caller(caller),
+            // A gateway's word that is wrong is said to be so, whatever came beside it.
+            (Gate::Admin, Err(refused @ Refused::Context(_))) => return Err(Refusal::from(&refused)),
+            (Gate::Admin, _) => {
+                let message = "This is the operator's. Send the admin key as `Authorization: Bearer …`.";
+                return Err(Refusal::new(401, "admin_key_required", message));
+            }
+            (_, claim) => {
+                let settled = claim.and_then(|claim| self.callers.at_once(claim, started));
+                settled.map_err(|refused| Refusal::from(&refused))?
             }
         };
-        Ok((route, Call { id, head, settings, caller, rest, started, seed }))
+        Ok((route, rest, claim))
     }
 
     /// Fills in the response; how long providers were waited for. What is asked most is told apart: the futures of
@@ -167,7 +211,7 @@ impl Front {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Display,
     {
-        let body = if call.head.method == Method::POST {
+        let body = if matches!(call.head.method, Method::POST | Method::PATCH) {
             let idle = Duration::from_millis(call.settings.body_idle_ms);
             read::whole(&call.head.headers, body, call.settings.body_max, idle, self.relay.clock()).await?
         } else {
@@ -196,6 +240,7 @@ impl Front {
             Place::GenerateCount => return self.generate_count(call, body, response).await,
             Place::Embeddings => return self.embeddings(call, body, response).await,
             Place::Images => return self.images(call, body, response).await,
+            Place::Edits => return self.edits(call, body, response).await,
             Place::Embed => return self.embed(call, body, Form::One, response).await,
             Place::EmbedBatch => return self.embed(call, body, Form::Batch, response).await,
             Place::Responses => return self.responses(call, body, response).await,
@@ -205,13 +250,22 @@ impl Front {
             Place::Explain => tell(response, &self.explain(call, body)?),
             Place::Usage => tell(response, &self.usage(call, &body).await?),
             Place::UsageOne => tell(response, &self.usage_one(call).await?),
+            Place::Ledger => tell(response, &self.ledger(call).await?),
+            Place::Adjust => tell(response, &self.adjust(call, &body).await?),
             Place::Verify => tell(response, &self.verify(call).await?),
             Place::Credits => tell(response, &self.balance(call).await?),
-            Place::Models | Place::GeminiModels => tell(response, &self.models(call)),
+            Place::Models | Place::GeminiModels => tell(response, &self.models(call)?),
             Place::Model | Place::GeminiModel => tell(response, &self.model(call)?),
             Place::Binding => tell(response, &self.binding().await),
             Place::Providers => tell(response, &json!({ "providers": self.relay.providers() })),
             Place::Ping => tell(response, &json!({ "ok": true, "at": call.started.rfc3339() })),
+            Place::Keys => tell(response, &self.keys(call, &body).await?),
+            Place::Key => tell(response, &self.key(call, &body).await?),
+            Place::KeyRotate => tell(response, &self.rotate_key(call, &body).await?),
+            Place::Guest => tell(response, &self.guest(call).await?),
+            Place::Jwks => tell(response, &self.jwks().await?),
+            Place::GenerateJwt => tell(response, &self.generate_jwt(call, &body).await?),
+            Place::VerifyJwt => tell(response, &self.verify_jwt(call, &body).await?),
             Place::Health => tell(response, &json!({ "status": "ok" })),
             Place::Ready => match self.relay.ready() {
                 Ok(()) => tell(response, &json!({ "status": "ready" })),

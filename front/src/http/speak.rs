@@ -265,6 +265,7 @@ impl Speaking {
             outcome,
             provider = %self.served.provider,
             model = %self.served.model,
+            provider_request_id = self.served.provider_request_id.as_deref(),
             tokens_in = bill.usage.tokens_in(),
             tokens_out = bill.usage.tokens_out(),
             cost_usd = %bill.cost,

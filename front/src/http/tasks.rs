@@ -9,8 +9,14 @@ use crate::refusal::Refusal;
 use crate::report::credits;
 use crate::{gemini, openai, wishes};
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use relay::{Answer, BadInput, Content, Served, Trouble, Words};
 use vocab::{Duration, Form, Made, RawTask, Task, Usage};
+
+/// What SDKs send files in.
+const FORM: &[u8] = b"multipart/form-data";
+const NO_FORMS: &str = "Forms are not taken here. Send JSON (content-type: application/json) with the pictures in it: \
+    {\"model\": \"gpt-image-2\", \"prompt\": …, \"images\": [{\"image_url\": \"data:image/png;base64,…\"}]}.";
 
 impl Front {
     pub(super) async fn embeddings(
@@ -29,6 +35,20 @@ impl Front {
         response: &mut Response,
     ) -> Result<Duration, Refusal> {
         self.task(call, openai::images::survey(body)?, openai::images::parse, response).await
+    }
+
+    /// Pictures of pictures, as JSON.
+    pub(super) async fn edits(
+        &self,
+        call: &Call<'_>,
+        body: Bytes,
+        response: &mut Response,
+    ) -> Result<Duration, Refusal> {
+        let kind = call.head.headers.get(CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
+        if kind.get(..FORM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM)) {
+            return Err(Refusal::new(415, "unsupported_media_type", NO_FORMS));
+        }
+        self.task(call, openai::images::survey_edit(body)?, openai::images::parse_edit, response).await
     }
 
     /// Gemini's: one text or a batch.
@@ -52,8 +72,16 @@ impl Front {
     ) -> Result<Duration, Refusal> {
         let asked = wishes::of_headers(&call.head.headers)?;
         let form = raw.form;
-        let ask = call.ask(Words::Task { raw: Box::new(raw), parse }, asked);
-        let answer = Box::pin(self.relay.serve(ask)).await.map_err(|t| refused(call, form, &t))?;
+        let mut ask = call.ask(Words::Task { raw: Box::new(raw), parse }, asked);
+        let admitted = self.admit_whole(call, &mut ask, &mut response.fields).await;
+        let answer = match admitted {
+            Ok(()) => Box::pin(self.relay.serve(ask)).await,
+            Err(trouble) => {
+                self.tell_over(call, &trouble, &mut response.fields);
+                Err(trouble)
+            }
+        };
+        let answer = answer.map_err(|t| refused(call, form, &t))?;
         let Answer::Whole { served, content, bill } = answer else { return Err(untold(call.id)) };
         response.body = match content {
             Content::Raw(bytes) => bytes.into(),
@@ -74,7 +102,9 @@ fn told(call: &Call<'_>, form: Form, made: &Made, served: &Served, usage: &Usage
             openai::embeddings::whole(all, base64, &served.model, usage)
         }
         (Form::One | Form::Batch, Made::Vectors(all)) => gemini::embed::whole(all, form, usage),
-        (Form::Pictures, Made::Pictures(all)) => openai::images::whole(all, call.started.as_secs(), usage),
+        (Form::Pictures | Form::Edits, Made::Pictures(all)) => {
+            openai::images::whole(all, call.started.as_secs(), usage)
+        }
         _ => return None,
     })
 }
@@ -87,7 +117,7 @@ fn refused(call: &Call<'_>, form: Form, trouble: &Trouble) -> Refusal {
             Form::List { .. } => "input",
             Form::One => "content",
             Form::Batch => "requests",
-            Form::Pictures => "prompt",
+            Form::Pictures | Form::Edits => "prompt",
         };
         refusal.param = Some(field.into());
     }

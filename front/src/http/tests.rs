@@ -26,6 +26,7 @@ fn served() -> Served {
         upstream: Duration::from_millis(431),
         balance: Balance { granted: Pico::from_usd(10), settled: Pico::ZERO, held: Pico::from_usd(1) },
         cost_max: Pico(3_000_000_000),
+        provider_request_id: Some("req_7".into()),
         fake: false,
     }
 }

@@ -1,7 +1,7 @@
 //! A streamed answer: `chat.completion.chunk` frames.
 
 use super::whole::{Label, sealed};
-use super::write::{json, number, usage};
+use super::write::{annotation, json, number, usage};
 use std::collections::BTreeMap;
 use vocab::{Event, Finish, Usage};
 
@@ -114,6 +114,15 @@ impl Chunks {
                 json(out, fragment);
                 out.extend_from_slice(br#"}}]},"logprobs":null"#);
                 self.close(out, None);
+            }
+            Event::Citation(cited) => {
+                if let Some(url) = &cited.url {
+                    self.open(out, cited.choice);
+                    out.extend_from_slice(br#""annotations":["#);
+                    annotation(out, url, cited);
+                    out.extend_from_slice(br#"]},"logprobs":null"#);
+                    self.close(out, None);
+                }
             }
             Event::Finish { choice, reason } => self.finish(out, *choice, *reason),
             Event::Usage(usage) => self.usage = Some(*usage),

@@ -1,5 +1,6 @@
-//! OpenAI's `images/generations`, both ways.
+//! OpenAI's `images/generations`, both ways, and its `images/edits` as JSON, which only it understands.
 
+mod references;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use crate::json::{
     read, shortened,
 };
 use bytes::Bytes;
+use references::{Reference, References};
 use relay::BadInput;
 use serde_json::{Map, Value};
 use tokens::{Family, Size};
@@ -20,7 +22,11 @@ const PICTURES_MAX: i64 = 10;
 /// Twice what the largest model makes; bounds the arithmetic on it.
 const SIDE_MAX: u16 = 16_384;
 
-const FIELDS: [&str; 14] = [
+/// Tokens of a picture that is given: "4160 (square) or 6240" of high fidelity and a few hundred more (the guide to image
+/// generation), twice, as such tokens cost up to twice what those of a text do.
+const SOURCE: u32 = 2 * 6_600;
+
+const FIELDS: [&str; 17] = [
     "model",
     "prompt",
     "n",
@@ -35,18 +41,34 @@ const FIELDS: [&str; 14] = [
     "user",
     "stream",
     "partial_images",
+    "images",
+    "mask",
+    "input_fidelity",
 ];
 const GRADES: [&str; 8] = ["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"];
 
 /// Looks through a request. Fields we do not know are let through: they reach providers of the same dialect as they came.
 pub fn survey(body: Bytes) -> Result<RawTask, BadInput> {
-    let raw = look(&body, |text| read(text, Request { body: text }))?;
+    let raw = look(&body, |text| read(text, Request { body: text, form: Form::Pictures }))?;
     Ok(RawTask { body, ..raw })
+}
+
+/// The same of a request to make pictures of pictures.
+pub fn survey_edit(body: Bytes) -> Result<RawTask, BadInput> {
+    let raw = look(&body, |text| read(text, Request { body: text, form: Form::Edits }))?;
+    Ok(RawTask { body, ..raw })
+}
+
+/// Nobody but OpenAI is told what pictures are to be made of.
+pub fn parse_edit(_: &RawTask) -> Result<Task, BadInput> {
+    let message = "pictures are made of pictures by providers of kind openai only: name a model of theirs, like \"gpt-image-2\"";
+    Err(BadInput::at("images", message))
 }
 
 #[derive(Clone, Copy)]
 struct Request<'de> {
     body: &'de str,
+    form: Form,
 }
 
 impl<'de> Read<'de> for Request<'de> {
@@ -61,6 +83,8 @@ impl<'de> Read<'de> for Request<'de> {
         // Who names no model leaves the choice.
         let mut brief = Brief { model: "auto".into(), kind: Kind::Image, n: 1, ..Brief::default() };
         let (mut models, mut prompt) = (vec![], None);
+        let edits = self.form == Form::Edits;
+        let (mut given, mut sources) = (None, 0);
         while let Some(key) = object.key(&FIELDS)? {
             match key {
                 "model" => {
@@ -81,12 +105,20 @@ impl<'de> Read<'de> for Request<'de> {
                 }
                 "size" => brief.canvas.size = object.value(Maybe(Text(size)))?.flatten(),
                 "quality" => brief.canvas.grade = object.value(Maybe(OneOf(&GRADES)))?.and_then(grade),
+                "images" if edits => given = Some(object.value(References)?),
+                "mask" if edits => sources += usize::from(object.value(Maybe(Reference))?.is_some()),
+                "input_fidelity" if edits => drop(object.value(Maybe(OneOf(&["high", "low"])))?),
                 _ => looks(key, &mut object)?,
             }
         }
-        brief.size = prompt.ok_or_else(|| Wrong::missing("prompt"))?.into();
+        let mut size = prompt.ok_or_else(|| Wrong::missing("prompt"))?;
+        if edits {
+            sources += given.ok_or_else(|| Wrong::missing("images"))?;
+            size.frame(SOURCE, sources);
+        }
+        brief.size = size.into();
         brief.tokens_in = Family::Other.likely(&brief.size);
-        Ok(RawTask { body: Bytes::new(), form: Form::Pictures, models, start, brief })
+        Ok(RawTask { body: Bytes::new(), form: self.form, models, start, brief })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A whole answer: one `chat.completion` object.
 
-use super::write::{json, number, usage};
+use super::write::{annotation, json, number, usage};
 use crate::answer::{Choice, Told};
 use vocab::Event;
 
@@ -53,6 +53,14 @@ fn write_choice(out: &mut Vec<u8>, index: u32, choice: &Choice) {
     }
     out.extend_from_slice(br#","refusal":"#);
     json(out, &(!choice.refusal.is_empty()).then_some(&choice.refusal));
+    let pages = choice.cited.iter().filter_map(|cited| Some((cited.url.as_deref()?, cited)));
+    for (at, (url, cited)) in pages.enumerate() {
+        out.extend_from_slice(if at == 0 { br#","annotations":["#.as_slice() } else { b"," });
+        annotation(out, url, cited);
+    }
+    if choice.cited.iter().any(|cited| cited.url.is_some()) {
+        out.push(b']');
+    }
     if !choice.reasoning.is_empty() {
         out.extend_from_slice(br#","reasoning_content":"#);
         json(out, &choice.reasoning);

@@ -1,6 +1,7 @@
 //! What has been said so far. The protocol says everything again where it ends, so it has to be kept.
 
 use serde_json::Value;
+use std::ops::Range;
 
 /// An item of the output, as it grows.
 #[derive(Debug)]
@@ -45,4 +46,16 @@ pub(super) struct Segment {
     pub refusal: bool,
     pub text: String,
     pub logprobs: Vec<Value>,
+    /// Where it begins, in characters of all the text.
+    pub at: u32,
+    pub cited: Vec<Page>,
+}
+
+/// A page that a passage of a part rests on.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub url: String,
+    pub title: String,
+    /// In characters of the part; empty where it is not said which passage that is.
+    pub passage: Range<u32>,
 }

@@ -1,7 +1,7 @@
 //! Pieces of JSON: items, parts, usage.
 
-use super::told::{Item, Said, Segment};
-use crate::openai::write::{json, number};
+use super::told::{Item, Page, Said, Segment};
+use crate::openai::write::{citation, json, number};
 use serde_json::{Value, json as value};
 use vocab::{Bucket, Finish, Modifiers, Usage};
 
@@ -91,10 +91,23 @@ pub(super) fn part(out: &mut Vec<u8>, segment: &Segment, begun: bool) {
     } else {
         out.extend_from_slice(br#"{"type":"output_text","text":"#);
         json(out, text);
-        out.extend_from_slice(br#","annotations":[],"logprobs":"#);
+        out.extend_from_slice(br#","annotations":["#);
+        for (at, page) in segment.cited.iter().enumerate().filter(|_| !begun) {
+            if at > 0 {
+                out.push(b',');
+            }
+            annotation(out, page);
+        }
+        out.extend_from_slice(br#"],"logprobs":"#);
         let logprobs = if begun { &[][..] } else { segment.logprobs.as_slice() };
         json(out, logprobs);
     }
+    out.push(b'}');
+}
+
+pub(super) fn annotation(out: &mut Vec<u8>, page: &Page) {
+    out.extend_from_slice(br#"{"type":"url_citation","#);
+    citation(out, &page.url, &page.title, &page.passage);
     out.push(b'}');
 }
 

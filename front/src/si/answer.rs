@@ -6,7 +6,7 @@ use crate::report;
 use billing::Credits;
 use relay::{Bill, Served};
 use serde::Serialize;
-use vocab::Event;
+use vocab::{Citation, Event};
 
 #[derive(Serialize)]
 struct Call<'a> {
@@ -15,7 +15,32 @@ struct Call<'a> {
     arguments: &'a str,
 }
 
-/// `{id, text, …, finish_reason, usage, route, cost, advice?}`.
+/// What a passage of the answer rests on.
+#[derive(Serialize)]
+pub(super) struct Source<'a> {
+    /// `[start, end]` in characters of the text, the end one behind the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passage: Option<[u32; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quote: Option<&'a str>,
+}
+
+impl<'a> Source<'a> {
+    pub fn of(cited: &'a Citation) -> Self {
+        Self {
+            passage: cited.passage.as_ref().map(|passage| [passage.start, passage.end]),
+            url: cited.url.as_deref(),
+            title: cited.title.as_deref(),
+            quote: cited.quote.as_deref(),
+        }
+    }
+}
+
+/// `{id, text, …, citations?, finish_reason, usage, route, cost, advice?}`.
 pub fn whole(events: &[Event], request_id: &str, served: &Served, bill: &Bill, credits: &Credits) -> Vec<u8> {
     let told = Told::fold(events);
     let mut out = Vec::with_capacity(1_024 + told.text_bytes());
@@ -40,6 +65,10 @@ pub fn whole(events: &[Event], request_id: &str, served: &Served, bill: &Bill, c
                 .collect();
             out.extend_from_slice(br#","tool_calls":"#);
             json(&mut out, &calls);
+        }
+        if !choice.cited.is_empty() {
+            out.extend_from_slice(br#","citations":"#);
+            json(&mut out, &choice.cited.iter().map(Source::of).collect::<Vec<_>>());
         }
         out.extend_from_slice(br#","finish_reason":"#);
         json(&mut out, choice.finish().name());

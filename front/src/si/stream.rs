@@ -1,9 +1,10 @@
 //! A streamed SI answer: named events.
 //!
 //! `delta` {text}, `reasoning` {text}, `refusal` {text}, `tool_call` {index, id, name} and then {index, arguments} in
-//! pieces, `finish` {finish_reason}, and at the end `weir` with what it came to. A stream that was cut ends with
+//! pieces, `citation` {passage, url, title, quote}, `finish` {finish_reason}, and at the end `weir` with what it came to. A stream that was cut ends with
 //! `error`, which carries the bill; then there is no `weir`.
 
+use super::answer::Source;
 use crate::openai::write::{json, number};
 use crate::report;
 use billing::Credits;
@@ -38,6 +39,11 @@ impl Frames {
                 out.extend_from_slice(br#","arguments":"#);
                 json(out, fragment);
                 out.extend_from_slice(b"}\n\n");
+            }
+            Event::Citation(cited) if cited.choice == 0 => {
+                out.extend_from_slice(b"event: citation\ndata: ");
+                json(out, &Source::of(cited));
+                out.extend_from_slice(b"\n\n");
             }
             Event::Finish { choice: 0, reason } => {
                 out.extend_from_slice(b"event: finish\ndata: {\"finish_reason\":");

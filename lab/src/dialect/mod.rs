@@ -36,6 +36,8 @@ pub(crate) enum Route {
     Embeddings,
     /// OpenAI's pictures.
     Images,
+    /// OpenAI's pictures of pictures.
+    Edits,
     /// Gemini's embeddings.
     Embed {
         model: String,
@@ -52,7 +54,7 @@ pub(crate) enum Route {
 impl Route {
     /// Whether a model is asked for what it is there for.
     pub const fn asks(&self) -> bool {
-        matches!(self, Self::Chat { .. } | Self::Embeddings | Self::Images | Self::Embed { .. })
+        matches!(self, Self::Chat { .. } | Self::Embeddings | Self::Images | Self::Edits | Self::Embed { .. })
     }
 
     pub const fn chat() -> Self {

@@ -39,28 +39,44 @@ fn a_refusal_has_words_of_its_own_where_the_dialect_has_them() {
 }
 
 #[test]
-fn an_answer_may_rest_on_a_page() {
+fn a_passage_may_rest_on_a_page_and_each_dialect_counts_in_its_own_way() {
     let page = "https://example.com/page";
-    let prompt = format!("[[lab: cite=\"{page}\" say=\"So it is.\"]]");
-    let (whole, _) = both("openai", "gpt-lab-mini", &prompt);
-    let cited = &whole["choices"][0]["message"]["annotations"][0]["url_citation"];
-    assert_eq!((cited["url"].as_str(), cited["end_index"].as_u64()), (Some(page), Some(9)));
+    let (before, passage) = ("Größe: ", "so ist es.");
+    let prompt = format!("[[lab: cite=\"{page}\" say=\"{before}{passage}\"]]");
+    let (whole, streamed) = both("openai", "gpt-lab-mini", &prompt);
+    let added = streamed.iter().find_map(|f| f.pointer("/choices/0/delta/annotations/0")).unwrap();
+    for cited in [&whole["choices"][0]["message"]["annotations"][0], added] {
+        let cited = &cited["url_citation"];
+        let place = (cited["start_index"].as_u64(), cited["end_index"].as_u64());
+        assert_eq!((cited["url"].as_str(), place), (Some(page), (Some(7), Some(17))));
+    }
 
     let (whole, frames) = both("responses", "gpt-lab-items", &prompt);
     assert_eq!(whole["output"][0]["content"][0]["annotations"][0]["url"], page);
     let added = frames.iter().find(|f| f["type"] == "response.output_text.annotation.added").unwrap();
-    assert_eq!(added["annotation"]["url"], page);
+    assert_eq!(
+        (added["annotation"]["url"].as_str(), added["annotation"]["start_index"].as_u64()),
+        (Some(page), Some(7))
+    );
 
     let (whole, frames) = both("anthropic", "claude-lab", &prompt);
-    assert_eq!(whole["content"][0]["citations"][0]["url"], page);
+    assert_eq!(
+        (whole["content"][0]["text"].as_str(), whole["content"][0]["citations"].is_null()),
+        (Some(before), true)
+    );
+    assert_eq!(
+        (whole["content"][1]["text"].as_str(), whole["content"][1]["citations"][0]["url"].as_str()),
+        (Some(passage), Some(page))
+    );
     let added = frames.iter().find(|f| f["delta"]["type"] == "citations_delta").unwrap();
-    assert_eq!(added["delta"]["citation"]["url"], page);
+    assert_eq!((added["delta"]["citation"]["url"].as_str(), added["index"].as_u64()), (Some(page), Some(1)));
 
     let (whole, frames) = both("gemini", "gemini-lab-flash", &prompt);
     for reply in [&whole, frames.last().unwrap()] {
         let grounding = &reply["candidates"][0]["groundingMetadata"];
         assert_eq!(grounding["groundingChunks"][0]["web"]["uri"], page);
-        assert_eq!(grounding["groundingSupports"][0]["segment"]["endIndex"], 9);
+        let segment = &grounding["groundingSupports"][0]["segment"];
+        assert_eq!((segment["startIndex"].as_u64(), segment["endIndex"].as_u64()), (Some(9), Some(19)));
     }
 }
 

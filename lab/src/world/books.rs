@@ -2,7 +2,7 @@
 
 use super::World;
 use async_trait::async_trait;
-use billing::{Account, BadEntry, Balance, Entry, Kind, Op};
+use billing::{Account, BadEntry, Balance, Budgets, Entry, Kind, Op};
 use relay::ports::{Books, BooksError, Mark, Posted};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -168,6 +168,11 @@ impl Books for MemoryBooks {
 
     async fn balance(&self, account: &str) -> Result<Balance, BooksError> {
         Ok(self.up()?.accounts.get(account).map_or_else(Balance::default, |k| k.account.balance()))
+    }
+
+    async fn budgets(&self, account: &str) -> Result<Budgets, BooksError> {
+        let kept = self.up()?.accounts.get(account).map(|k| k.account.tally().budgets.clone());
+        Ok(kept.unwrap_or_default())
     }
 
     async fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError> {

@@ -211,7 +211,14 @@ fn storms_are_the_same_storms_for_one_seed() {
 
 fn hold(id: &str, amount: i64, lease: Instant) -> Op {
     let amount = Pico::from_usd(amount);
-    Op::Hold { id: id.into(), amount, estimate: Pico::from_usd(1), lease_until: lease, tags: String::new() }
+    Op::Hold {
+        id: id.into(),
+        amount,
+        estimate: Pico::from_usd(1),
+        lease_until: lease,
+        tags: String::new(),
+        caps: vec![],
+    }
 }
 
 fn line(amount: i64) -> Line {

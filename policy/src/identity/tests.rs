@@ -109,3 +109,74 @@ fn secrets_are_not_printed() {
     assert!(!format!("{:?}", Credential::of(&headers, None)).contains("secret"));
     assert!(!format!("{:?}", keyed()).contains("wk_"));
 }
+
+/// What a request is, where there are keys outside the configuration.
+fn beside(settings: &Settings, list: &[(&str, &str)], from: Origin) -> Result<String, Refused> {
+    claim(settings, &headers(list), None, from, Instant::ZERO, true).map(|claim| match claim {
+        Claim::Caller(caller) => caller.account,
+        Claim::Key(digest) => format!("{digest:?}"),
+        Claim::Token(_) => "a token".into(),
+    })
+}
+
+#[test]
+fn a_key_that_the_configuration_does_not_know_is_asked_for_elsewhere() {
+    let settings = keyed();
+    let bearer = [("authorization", "Bearer wk_carol")];
+    assert_eq!(beside(&settings, &bearer, AWAY).unwrap(), format!("{:?}", Digest::of("wk_carol")));
+    assert_eq!(beside(&settings, &[("x-api-key", "wk_bob")], AWAY).unwrap(), "bob");
+    assert_eq!(beside(&settings, &[("x-api-key", "operator")], AWAY).unwrap(), "local");
+    // One key anywhere shuts the open door.
+    let open = Settings::default();
+    assert_eq!(beside(&open, &[], HOME), Err(Refused::Missing));
+    assert_eq!(beside(&open, &bearer, HOME).unwrap(), format!("{:?}", Digest::of("wk_carol")));
+}
+
+const SAYS: (&str, &str) = ("x-user-email", "Alice@Example.com");
+
+#[test]
+fn the_word_of_a_gateway_counts_only_where_that_is_configured() {
+    // Anybody can write a header. It neither opens nor changes anything.
+    for settings in [Settings { loopback_open: false, ..Settings::default() }, keyed()] {
+        assert_eq!(who(&settings, &[SAYS], Some("email=alice@example.com"), HOME), Err(Refused::Missing));
+    }
+    assert_eq!(who(&keyed(), &[SAYS, ("x-api-key", "wk_bob")], None, AWAY).unwrap(), "bob");
+    assert_eq!(who(&Settings::default(), &[SAYS], None, HOME).unwrap(), "local");
+
+    let trusting = Settings { trust_gateway: true, ..Settings::default() };
+    assert_eq!(who(&trusting, &[SAYS], None, AWAY).unwrap(), "alice@example.com");
+    assert_eq!(
+        who(&trusting, &[], Some("a=b&email=alice%40example.com"), AWAY).unwrap(),
+        "alice@example.com"
+    );
+    assert_eq!(who(&trusting, &[SAYS], Some("email=ALICE@example.com"), AWAY).unwrap(), "alice@example.com");
+    assert_eq!(who(&trusting, &[], None, HOME), Err(Refused::Missing), "nobody is somebody without a word");
+    for (list, query) in [
+        (vec![SAYS], Some("email=bob@example.com")),
+        (vec![("x-user-email", "")], None),
+        (vec![("x-user-email", "local")], None),
+        (vec![("x-user-email", "a@b@c")], None),
+        (vec![("x-user-email", "@example.com")], None),
+        (vec![("x-user-email", "a b@example.com")], None),
+        (vec![], Some("email=%zz@x")),
+        (vec![], Some("email=%ff%fe@x")),
+        (vec![], Some("email=")),
+    ] {
+        assert_eq!(who(&trusting, &list, query, HOME), Err(Refused::Email), "{list:?} {query:?}");
+    }
+    let mut twice = headers(&[SAYS]);
+    twice.append("x-user-email", HeaderValue::from_static("bob@example.com"));
+    assert_eq!(identify(&trusting, &twice, None, HOME, Instant::ZERO), Err(Refused::Email));
+}
+
+#[test]
+fn a_bad_key_is_not_made_good_by_the_word_of_a_gateway() {
+    let both = Settings { trust_gateway: true, ..keyed() };
+    assert_eq!(who(&both, &[SAYS, ("x-api-key", "wk_carol")], None, AWAY), Err(Refused::Unknown));
+    assert_eq!(who(&both, &[SAYS, ("x-api-key", "wk_bob")], None, AWAY).unwrap(), "bob");
+    assert_eq!(who(&both, &[SAYS], None, AWAY).unwrap(), "alice@example.com");
+    // Where nobody here has a key, what an SDK insists on sending is none.
+    let trusting = Settings { trust_gateway: true, ..Settings::default() };
+    assert_eq!(who(&trusting, &[SAYS, ("x-api-key", "sk-x")], None, AWAY).unwrap(), "alice@example.com");
+    assert!(!identify(&both, &headers(&[SAYS]), None, AWAY, Instant::ZERO).unwrap().admin);
+}

@@ -1,12 +1,14 @@
 //! Messages and their stream as events.
 //!
 //! A message is a list of blocks; OpenAI's tool index counts only those that are calls of the client's tools. Blocks
-//! of the server's own tools, redacted thinking and citations have no counterpart and are passed over.
+//! of the server's own tools and redacted thinking have no counterpart and are passed over. A citation stands on a block and
+//! is about all of it; where in the block it is said does not matter, so it is told when the block is over.
 
 use super::{fault, usage};
 use crate::Reading;
+use crate::cited::words;
 use serde_json::Value;
-use vocab::{Event, Fault, Finish, Usage};
+use vocab::{Citation, Event, Fault, Finish, Usage};
 
 pub(super) fn whole(body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
     let message: Value =
@@ -19,9 +21,13 @@ pub(super) fn whole(body: &[u8], out: &mut Vec<Event>) -> Result<(), Fault> {
     };
     start(&message, out);
     let mut calls = 0;
+    let mut reading = Reading::default();
     for block in blocks {
         match block["type"].as_str() {
-            Some("text") => push_text(&block["text"], out),
+            Some("text") => {
+                text_begins(&mut reading, block, out);
+                reading.cited.close(out);
+            }
             Some("thinking") => {
                 push_reasoning(&block["thinking"], out);
                 push_signature(&block["signature"], out);
@@ -65,10 +71,11 @@ pub(super) fn frame(
         }
         "content_block_start" => block_start(reading, &said, out),
         "content_block_delta" => delta(reading, &said, out),
-        "content_block_stop"
-            if place(&said).is_some_and(|at| reading.calls.last().is_some_and(|c| c.0 == at)) =>
-        {
-            close_arguments(reading, out);
+        "content_block_stop" => {
+            reading.cited.close(out);
+            if place(&said).is_some_and(|at| reading.calls.last().is_some_and(|c| c.0 == at)) {
+                close_arguments(reading, out);
+            }
         }
         "message_delta" => {
             if let Some(reason) = said["delta"]["stop_reason"].as_str()
@@ -94,7 +101,7 @@ pub(super) fn frame(
 fn block_start(reading: &mut Reading, said: &Value, out: &mut Vec<Event>) {
     let block = &said["content_block"];
     match block["type"].as_str() {
-        Some("text") => push_text_heard(reading, &block["text"], out),
+        Some("text") => text_begins(reading, block, out),
         Some("thinking") => push_reasoning(&block["thinking"], out),
         Some("tool_use") => {
             close_arguments(reading, out);
@@ -117,7 +124,8 @@ fn block_start(reading: &mut Reading, said: &Value, out: &mut Vec<Event>) {
 fn delta(reading: &mut Reading, said: &Value, out: &mut Vec<Event>) {
     let delta = &said["delta"];
     match delta["type"].as_str() {
-        Some("text_delta") => push_text_heard(reading, &delta["text"], out),
+        Some("text_delta") => push_text(reading, &delta["text"], out),
+        Some("citations_delta") => reading.cited.wait(citation(&delta["citation"])),
         Some("thinking_delta") => push_reasoning(&delta["thinking"], out),
         Some("signature_delta") => push_signature(&delta["signature"], out),
         Some("input_json_delta") => {
@@ -146,6 +154,7 @@ fn close_arguments(reading: &mut Reading, out: &mut Vec<Event>) {
 }
 
 fn end_choice(reading: &mut Reading, reason: &str, out: &mut Vec<Event>) {
+    reading.cited.close(out);
     close_arguments(reading, out);
     reading.finished = true;
     out.push(Event::Finish { choice: 0, reason: finish(reason, !reading.calls.is_empty()) });
@@ -169,14 +178,32 @@ fn tool_start(index: u32, block: &Value) -> Event {
     Event::ToolStart { choice: 0, index, id: name("id"), name: name("name"), signature: None }
 }
 
-fn push_text_heard(reading: &mut Reading, text: &Value, out: &mut Vec<Event>) {
-    let before = out.len();
-    push_text(text, out);
-    reading.spoke |= out.len() > before;
+/// A block of text, as far as it is there.
+fn text_begins(reading: &mut Reading, block: &Value, out: &mut Vec<Event>) {
+    reading.cited.close(out);
+    reading.cited.begin();
+    push_text(reading, &block["text"], out);
+    for source in block["citations"].as_array().into_iter().flatten() {
+        reading.cited.wait(citation(source));
+    }
 }
 
-fn push_text(text: &Value, out: &mut Vec<Event>) {
+/// A page, or a passage of a document that was sent along. Which of its characters, pages or blocks that is only who has
+/// the document can tell, so it goes by its title and its words.
+fn citation(said: &Value) -> Citation {
+    let page = words(&said["url"]).or_else(|| words(&said["source"]));
+    Citation {
+        url: page.filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+        title: words(&said["title"]).or_else(|| words(&said["document_title"])),
+        quote: words(&said["cited_text"]),
+        ..Citation::default()
+    }
+}
+
+fn push_text(reading: &mut Reading, text: &Value, out: &mut Vec<Event>) {
     if let Some(text) = text.as_str().filter(|t| !t.is_empty()) {
+        reading.spoke = true;
+        reading.cited.said(text);
         out.push(Event::Text { choice: 0, text: text.to_owned(), logprobs: None });
     }
 }

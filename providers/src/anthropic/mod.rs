@@ -24,13 +24,15 @@ pub(crate) use watch::Messages;
 
 use crate::{Adapter, Address, BadAddress, Glance, Reading, entrance, glance};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::sync::Arc;
 use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Frame, Instant, RawChat};
 
 /// The version of the format that is spoken here.
 const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Anthropic's Messages API (`api.anthropic.com/v1`).
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,6 +116,10 @@ impl Adapter for Anthropic {
 
     fn glance(&self, body: &Bytes) -> Result<Glance, Fault> {
         glance::by_decoding(self, body)
+    }
+
+    fn request_id(&self) -> Option<&'static HeaderName> {
+        Some(&REQUEST_ID)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

@@ -1,5 +1,6 @@
 //! A reply as events. A stream is made of whole replies, so there is one reader for both.
 
+use super::ground::{self, Said};
 use super::{fault, usage};
 use crate::Reading;
 use serde_json::{Value, json};
@@ -75,7 +76,8 @@ fn reply(reading: &mut Reading, reply: &Value, out: &mut Vec<Event>) -> Result<(
         // A request asks for a handful; the rest of u32 is nonsense.
         let choice = choice.unwrap_or(0).min(63);
         reading.open |= 1 << choice;
-        parts(reading, choice, reply, candidate, out);
+        let said = parts(reading, choice, reply, candidate, out);
+        ground::tell(reading, choice, candidate, &said, out);
         // Said once: some repeat the reason with the usage that follows it.
         let Some(reason) = candidate["finishReason"].as_str().filter(|_| !reading.finished) else { continue };
         let reason = match ending(reason) {
@@ -136,10 +138,13 @@ fn start(reading: &mut Reading, reply: &Value, out: &mut Vec<Event>) {
     });
 }
 
-fn parts(reading: &mut Reading, choice: u32, reply: &Value, candidate: &Value, out: &mut Vec<Event>) {
+/// Tells of the parts. Where each begins, for those who lean on it.
+fn parts(reading: &mut Reading, choice: u32, reply: &Value, candidate: &Value, out: &mut Vec<Event>) -> Said {
     let mut logprobs = logprobs(&candidate["logprobsResult"]);
     let parts = candidate["content"]["parts"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut said = Said::default();
     for part in parts {
+        said.begins(reading.cited.ruler(choice).bytes());
         let signature = part["thoughtSignature"].as_str().filter(|s| !s.is_empty());
         if part["functionCall"].is_object() {
             call(reading, choice, reply, &part["functionCall"], signature, out);
@@ -151,6 +156,7 @@ fn parts(reading: &mut Reading, choice: u32, reply: &Value, candidate: &Value, o
             }
             Some(text) => {
                 reading.spoke = true;
+                reading.cited.ruler(choice).add(text);
                 out.push(Event::Text { choice, text: text.to_owned(), logprobs: logprobs.take() });
             }
             None => {}
@@ -162,6 +168,7 @@ fn parts(reading: &mut Reading, choice: u32, reply: &Value, candidate: &Value, o
     if logprobs.is_some() {
         out.push(Event::Text { choice, text: String::new(), logprobs });
     }
+    said
 }
 
 /// Calls come whole, in one piece.

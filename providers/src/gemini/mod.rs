@@ -12,6 +12,7 @@ mod decode;
 mod encode;
 mod fault;
 mod glance;
+mod ground;
 mod history;
 mod pacific;
 mod patch;
@@ -139,6 +140,10 @@ impl Adapter for Gemini {
 
     fn patch_task(&self, raw: &RawTask, door: &Door) -> Option<Call> {
         task::patch(raw, door)
+    }
+
+    fn texts_max(&self) -> usize {
+        task::TEXTS_MAX
     }
 
     fn encode_task(&self, task: &Task, door: &Door) -> Result<Call, Fault> {

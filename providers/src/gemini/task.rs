@@ -17,6 +17,8 @@ use vocab::{
 };
 
 const NAME: &str = "Gemini";
+/// "at most 100 requests can be in one batch" (Google's own answer to more).
+pub(super) const TEXTS_MAX: usize = 100;
 /// What a door to an embedding model leads to: it takes one text as well as many.
 pub(super) const VERB: &str = "batchEmbedContents";
 
@@ -43,6 +45,9 @@ pub(super) fn encode(task: &Task, door: &Door) -> Result<Call, Fault> {
 fn embedding(embed: &Embed, model: &str) -> Result<Value, Fault> {
     if let Some((field, _)) = embed.extra.iter().find(|(field, value)| !harmless(field, value)) {
         return Err(unfit(NAME, field, "does not know it"));
+    }
+    if embed.texts.len() > TEXTS_MAX {
+        return Err(unfit(NAME, "input", "takes at most 100 texts at a time"));
     }
     let one = |text: &String| {
         let mut request = json!({ "model": resource(model), "content": { "parts": [{ "text": text }] } });

@@ -58,6 +58,8 @@ pub struct Accent {
     pub finish_is_end: bool,
     /// Makes embeddings and pictures too.
     pub tasks: bool,
+    /// Makes pictures of pictures. A server that has no such path would seem to have lost the model.
+    pub edits: bool,
 }
 
 /// The fields that only OpenAI's own servers know and that change the answer or what is kept of it.
@@ -97,6 +99,7 @@ pub const OPENAI: Accent = Accent {
     too_large_is_too_long: false,
     finish_is_end: false,
     tasks: true,
+    edits: true,
 };
 
 /// What servers other than OpenAI's cannot be told.
@@ -130,6 +133,7 @@ pub const GROQ: Accent = Accent {
     reasoning_format: true,
     too_large_is_too_long: true,
     tasks: false,
+    edits: false,
     ..OPENAI
 };
 
@@ -147,6 +151,7 @@ pub const COMPATIBLE: Accent = Accent {
     refuses: OPENAI_ONLY,
     too_large_is_too_long: true,
     finish_is_end: true,
+    edits: false,
     ..OPENAI
 };
 

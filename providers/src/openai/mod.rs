@@ -27,7 +27,7 @@ pub(crate) use watch::Chunks;
 
 use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
 use vocab::{
     Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Form, Frame, Instant, Kind, RawChat, RawTask, Task,
@@ -36,6 +36,9 @@ use vocab::{
 /// Speaks OpenAI chat completions with one accent.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenAi(pub &'static Accent);
+
+/// OpenAI's, and that of nearly everybody who speaks as it does.
+pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Adapter for OpenAi {
     fn dialect(&self) -> Dialect {
@@ -97,7 +100,7 @@ impl Adapter for OpenAi {
     }
 
     fn speaks(&self, form: Form) -> bool {
-        task::speaks(form)
+        task::speaks(self.0, form)
     }
 
     fn patch_task(&self, raw: &RawTask, door: &Door) -> Option<Call> {
@@ -110,6 +113,10 @@ impl Adapter for OpenAi {
 
     fn read_task(&self, _: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
         task::read(self.0, passing, body)
+    }
+
+    fn request_id(&self) -> Option<&'static HeaderName> {
+        Some(&X_REQUEST_ID)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

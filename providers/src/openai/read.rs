@@ -2,9 +2,10 @@
 
 use super::{Accent, fault, usage};
 use crate::Reading;
+use crate::cited::page;
 use serde_json::Value;
 use std::borrow::Cow;
-use vocab::{Event, Fault, Finish, Frame, Usage};
+use vocab::{Citation, Event, Fault, Finish, Frame, Usage};
 
 /// More tool calls than any model makes: a stream that begins more is broken.
 const CALLS_MAX: usize = 4_096;
@@ -131,6 +132,11 @@ fn content(
     }
     if let Some(text) = said["refusal"].as_str().filter(|t| !t.is_empty()) {
         out.push(Event::Refusal { choice, text: text.to_owned() });
+    }
+    for annotation in said["annotations"].as_array().into_iter().flatten() {
+        if let Some(page) = page(annotation) {
+            reading.cited.tell(Citation { choice, ..page }, out);
+        }
     }
     for call in said["tool_calls"].as_array().into_iter().flatten() {
         tool(reading, choice, reply, call, out)?;

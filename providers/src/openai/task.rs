@@ -5,6 +5,7 @@ use crate::Product;
 use crate::foreign::unfit;
 use crate::vectors::{Written, vector};
 use bytes::Bytes;
+use http::Uri;
 use json::Walk;
 use serde_json::{Map, Value};
 use vocab::{Call, Door, Draw, Embed, Fault, Form, Kind, Made, RawTask, Task, Usage};
@@ -18,8 +19,15 @@ pub(super) const fn path(kind: Kind) -> Option<&'static str> {
     }
 }
 
-pub(super) const fn speaks(form: Form) -> bool {
-    matches!(form, Form::List { .. } | Form::Pictures)
+/// Where pictures are made of pictures, beside where they are made of words.
+const EDITS: &str = "images/edits";
+
+pub(super) const fn speaks(accent: &Accent, form: Form) -> bool {
+    match form {
+        Form::List { .. } | Form::Pictures => true,
+        Form::Edits => accent.edits,
+        Form::One | Form::Batch => false,
+    }
 }
 
 /// The body as it came but for the model's name.
@@ -37,7 +45,28 @@ pub(super) fn patch(raw: &RawTask, door: &Door) -> Option<Call> {
         }
     };
     let body = patch::apply(&raw.body, vec![edit])?;
-    Some(Call { uri: door.uri.clone(), headers: door.headers.clone(), body, stream: false })
+    let uri = match raw.form {
+        Form::Edits => edits(&door.uri)?,
+        _ => door.uri.clone(),
+    };
+    Some(Call { uri, headers: door.headers.clone(), body, stream: false })
+}
+
+/// The door to pictures, one path on.
+fn edits(door: &Uri) -> Option<Uri> {
+    let (path, query) = (door.path(), door.query());
+    let path = format!("{}{EDITS}", path.strip_suffix(path_of_pictures())?);
+    let path = query.map_or(path.clone(), |query| format!("{path}?{query}"));
+    let mut parts = door.clone().into_parts();
+    parts.path_and_query = Some(path.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+const fn path_of_pictures() -> &'static str {
+    match path(Kind::Image) {
+        Some(path) => path,
+        None => "",
+    }
 }
 
 /// "response_format isn't supported for the GPT image models, which always return base64-encoded images" (API reference).
@@ -87,7 +116,7 @@ fn drawing(accent: &Accent, draw: &Draw, model: &str) -> Result<Map<String, Valu
 pub(super) fn read(accent: &Accent, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
     let text = simdutf8::basic::from_utf8(body).ok();
     let found = match passing {
-        Some(Form::Pictures) => text.and_then(pictures),
+        Some(Form::Pictures | Form::Edits) => text.and_then(pictures),
         Some(Form::List { base64 }) => {
             let wanted = if base64 { Written::Base64 } else { Written::Numbers };
             let as_wanted = text.and_then(|text| list(text, Some(wanted)));

@@ -28,10 +28,10 @@ pub(crate) use read::Item;
 pub(crate) use seal::is_sealed;
 pub(crate) use watch::Items;
 
-use crate::openai::{OPENAI, OpenAi};
+use crate::openai::{OPENAI, OpenAi, X_REQUEST_ID};
 use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 use std::sync::Arc;
 use vocab::{
@@ -142,6 +142,10 @@ impl Adapter for Responses {
 
     fn read_task(&self, kind: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
         BESIDE.read_task(kind, passing, body)
+    }
+
+    fn request_id(&self) -> Option<&'static HeaderName> {
+        Some(&X_REQUEST_ID)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

@@ -7,10 +7,11 @@
 
 use super::{fault, seal};
 use crate::Reading;
+use crate::cited::page;
 use crate::foreign::count;
 use crate::openai::{call_id, usage};
 use serde_json::{Value, json};
-use vocab::{Bucket, Event, Fault, Finish, Frame, Usage};
+use vocab::{Bucket, Citation, Event, Fault, Finish, Frame, Usage};
 
 /// More items than any response has: a stream that begins more is broken.
 const ITEMS_MAX: usize = 4_096;
@@ -34,6 +35,7 @@ pub(super) const SUMMARY: u8 = 1 << 2;
 pub(super) const THOUGHT: u8 = 1 << 3;
 pub(super) const ARGUMENTS: u8 = 1 << 4;
 const SEALED: u8 = 1 << 5;
+const CITED: u8 = 1 << 6;
 pub(super) const ALL: u8 = TEXT | REFUSAL | SUMMARY | ARGUMENTS;
 
 /// What an event of that name adds to; nothing where it is not a piece of something.
@@ -109,7 +111,13 @@ pub(super) fn frame(reading: &mut Reading, frame: &Frame<'_>, out: &mut Vec<Even
             let place = place(reading, &said);
             begin(reading, place, &said["item"], out)?;
         }
+        // Indices are those of the part.
+        "response.content_part.added" => reading.cited.begin(),
         "response.output_text.delta" => text(reading, &said, out)?,
+        "response.output_text.annotation.added" => {
+            item_of(reading, &said)?.heard |= CITED;
+            cite(reading, &said["annotation"], out);
+        }
         "response.refusal.delta" => {
             if let Some(text) = delta(reading, &said, REFUSAL)? {
                 out.push(Event::Refusal { choice: 0, text });
@@ -156,7 +164,7 @@ pub(super) fn frame(reading: &mut Reading, frame: &Frame<'_>, out: &mut Vec<Even
         }
         // Behind a gateway an error may come in its own words.
         _ if said["error"].is_object() => return Err(fault::within(&said["error"])),
-        // Annotations, the provider's own tools, the ends of parts, and whatever will be invented.
+        // The provider's own tools, the ends of parts, and whatever will be invented.
         _ => {}
     }
     Ok(())
@@ -209,6 +217,7 @@ fn too_many() -> Fault {
 /// An item begins. Servers that give every item the same index mean the newest by it.
 fn begin(reading: &mut Reading, place: u32, item: &Value, out: &mut Vec<Event>) -> Result<(), Fault> {
     add(reading, place)?;
+    reading.cited.begin();
     if is_call(item) {
         call(reading, place, item, out)?;
     }
@@ -261,9 +270,19 @@ fn text(reading: &mut Reading, said: &Value, out: &mut Vec<Event>) -> Result<(),
     let logprobs = logprobs(&said["logprobs"]);
     let text = delta(reading, said, TEXT)?;
     if text.is_some() || logprobs.is_some() {
-        out.push(Event::Text { choice: 0, text: text.unwrap_or_default(), logprobs });
+        let text = text.unwrap_or_default();
+        reading.cited.said(&text);
+        out.push(Event::Text { choice: 0, text, logprobs });
     }
     Ok(())
+}
+
+/// A page that a passage of the part rests on that is being said.
+fn cite(reading: &mut Reading, annotation: &Value, out: &mut Vec<Event>) {
+    if let Some(page) = page(annotation) {
+        let passage = page.passage.map(|passage| reading.cited.within(passage));
+        reading.cited.tell(Citation { passage, ..page }, out);
+    }
 }
 
 fn think(reading: &mut Reading, said: &Value, what: u8, out: &mut Vec<Event>) -> Result<(), Fault> {
@@ -289,15 +308,27 @@ fn done(reading: &mut Reading, place: u32, item: &Value, out: &mut Vec<Event>) -
     let mut now = 0;
     match item["type"].as_str() {
         Some("message") => {
-            for part in item["content"].as_array().into_iter().flatten() {
+            let parts = item["content"].as_array().map_or(&[][..], Vec::as_slice);
+            // Of a message whose pieces were heard: how much of its text is from here on.
+            let mut left: usize = parts.iter().map(length).sum();
+            for part in parts {
+                reading.cited.begun_before(if heard & TEXT == 0 { 0 } else { left });
+                left = left.saturating_sub(length(part));
                 let of = |field: &str| part[field].as_str().filter(|text| !text.is_empty());
                 match part["type"].as_str() {
-                    Some("output_text" | "text") if heard & TEXT == 0 => {
+                    Some("output_text" | "text") => {
                         let (text, logprobs) = (of("text"), logprobs(&part["logprobs"]));
-                        if text.is_some() || logprobs.is_some() {
+                        if heard & TEXT == 0 && (text.is_some() || logprobs.is_some()) {
                             now |= TEXT;
                             let text = text.unwrap_or_default().to_owned();
+                            reading.cited.said(&text);
                             out.push(Event::Text { choice: 0, text, logprobs });
+                        }
+                        for annotation in part["annotations"].as_array().into_iter().flatten() {
+                            if heard & CITED == 0 {
+                                now |= CITED;
+                                cite(reading, annotation, out);
+                            }
                         }
                     }
                     Some("refusal") if heard & REFUSAL == 0 => {
@@ -334,6 +365,11 @@ fn done(reading: &mut Reading, place: u32, item: &Value, out: &mut Vec<Event>) -
     item_at(reading, place)?.heard |= now;
     reading.spoke |= now != 0;
     Ok(())
+}
+
+/// Characters of a part's text.
+fn length(part: &Value) -> usize {
+    part["text"].as_str().map_or(0, |text| text.chars().count())
 }
 
 /// The parts of a summary, or of the reasoning itself.

@@ -92,7 +92,10 @@ impl Findings {
                     self.finish = Some(reason);
                 }
                 Event::End => self.done = true,
-                Event::Start { .. } | Event::Signature { .. } | Event::ToolStart { .. } => {}
+                Event::Start { .. }
+                | Event::Signature { .. }
+                | Event::ToolStart { .. }
+                | Event::Citation(_) => {}
             }
         }
         self.measured(text_bytes);

@@ -61,7 +61,13 @@ impl<L: Look> Passing<L> {
             _ if self.giant.is_some() => return Err(cut("within a frame")),
             Rest::Cut => return Err(cut("within a frame")),
             Rest::Pass if !held.is_empty() => out.push(Bytes::from(held)),
-            Rest::Instead(bytes) => out.push(bytes),
+            Rest::Instead(bytes) => {
+                // Blank lines before it are nobody's, and pass like all that came.
+                let blank = held.len() - held.trim_ascii_start().len();
+                out.extend(
+                    [Bytes::from(held).slice(..blank), bytes].into_iter().filter(|part| !part.is_empty()),
+                );
+            }
             Rest::Pass | Rest::Drop => {}
         }
         if self.look.whole(&self.found) { Ok(()) } else { Err(cut(L::LACKS)) }

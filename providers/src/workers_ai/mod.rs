@@ -17,12 +17,15 @@ pub(crate) use task::steps;
 use crate::glance::by_decoding;
 use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
 use vocab::{Call, Caps, Card, Chat, Dialect, Door, Event, Fault, Form, Frame, Instant, Kind, RawChat, Task};
 
 /// How the address of a binding begins; its name follows.
 const BINDING: &str = "binding://";
+
+/// Cloudflare's name of every request. A binding's answers have no headers.
+static CF_RAY: HeaderName = HeaderName::from_static("cf-ray");
 
 /// Speaks `ai/run`, over REST or a binding.
 #[derive(Clone, Copy, Debug)]
@@ -98,12 +101,20 @@ impl Adapter for WorkersAi {
         matches!(kind, Kind::Chat | Kind::Embedding | Kind::Image)
     }
 
+    fn texts_max(&self) -> usize {
+        task::TEXTS_MAX
+    }
+
     fn encode_task(&self, task: &Task, door: &Door) -> Result<Call, Fault> {
         task::encode(task, door)
     }
 
     fn read_task(&self, kind: Kind, _: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
         task::read(kind, body)
+    }
+
+    fn request_id(&self) -> Option<&'static HeaderName> {
+        Some(&CF_RAY)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

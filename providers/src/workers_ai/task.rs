@@ -15,7 +15,7 @@ use vocab::{Call, Door, Draw, Embed, Fault, Grade, Kind, Made, Picture, Task};
 
 const NAME: &str = "Workers AI";
 /// "text: string or array of at most 100".
-const TEXTS_MAX: usize = 100;
+pub(super) const TEXTS_MAX: usize = 100;
 /// The one size of a model that is told none, and the one that is asked for where the client leaves it open.
 const SIDE: u16 = 1024;
 

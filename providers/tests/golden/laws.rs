@@ -4,7 +4,7 @@ use crate::{Heard, decode_stream};
 use bytes::Bytes;
 use providers::{Adapter, Glance};
 use std::collections::BTreeMap;
-use vocab::{Dialect, Dice, Event, Fault, Finish, Usage};
+use vocab::{Citation, Dialect, Dice, Event, Fault, Finish, Usage};
 
 /// Events end with `End`, just once, or with a fault. Only usage may straggle: Gemini's comes with or after the end.
 pub fn ends(heard: &Heard) -> Result<(), String> {
@@ -59,6 +59,7 @@ struct Choice {
     refusal: String,
     signature: String,
     calls: BTreeMap<u32, (String, String, String)>,
+    cited: Vec<Citation>,
     finish: Option<Finish>,
 }
 
@@ -79,6 +80,12 @@ fn total(heard: &Heard) -> (BTreeMap<u32, Choice>, Option<Usage>) {
             Event::ToolArgs { choice, index, fragment } => {
                 let calls = &mut choices.entry(*choice).or_default().calls;
                 calls.entry(*index).or_default().2 += fragment;
+            }
+            Event::Citation(cited) => {
+                let all = &mut choices.entry(cited.choice).or_default().cited;
+                all.push(Citation::clone(cited));
+                // A stream may tell of sources in the order in which they come.
+                all.sort_by_key(|one| (one.passage.as_ref().map(|p| (p.start, p.end)), one.url.clone()));
             }
             Event::Finish { choice, reason } => choices.entry(*choice).or_default().finish = Some(*reason),
             Event::Usage(now) => usage = Some(*now),

@@ -65,6 +65,7 @@ fn form(name: &str) -> Result<Form, String> {
         "one" => Form::One,
         "batch" => Form::Batch,
         "pictures" => Form::Pictures,
+        "edits" => Form::Edits,
         other => return Err(format!("no form is called {other:?}")),
     })
 }

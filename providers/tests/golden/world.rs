@@ -59,7 +59,7 @@ pub struct Case {
     context: Option<u32>,
     #[serde(default)]
     kind: Kind,
-    /// `list`, `list-base64`, `one`, `batch` or `pictures`.
+    /// `list`, `list-base64`, `one`, `batch`, `pictures` or `edits`.
     #[serde(default)]
     pub form: Option<String>,
     /// The published type of the body that is sent.

@@ -7,7 +7,7 @@ use crate::fleet::Candidate;
 use crate::source::Seen;
 use bytes::Bytes;
 use providers::Product;
-use vocab::{Bucket, Fault, Kind, RawTask, Task, Usage};
+use vocab::{Bucket, Embed, Fault, Kind, RawTask, Task, Usage};
 
 /// What to send to `candidate`.
 pub(super) fn prepare(
@@ -18,11 +18,27 @@ pub(super) fn prepare(
     let adapter = candidate.provider.adapter;
     let passes = adapter.speaks(raw.form);
     if passes && let Some(call) = adapter.patch_task(raw, &candidate.door) {
-        return Ok(Prepared { call, passes });
+        return Ok(Prepared::one(call, passes));
     }
     // Where nobody speaks the client's words, each that is asked makes its own of them: it happens once, or after a fault.
     let task = parse(raw).map_err(Lost::untold)?;
-    Ok(Prepared { call: adapter.encode_task(&task, &candidate.door)?, passes })
+    let encode = |task: &Task| adapter.encode_task(task, &candidate.door);
+    match task {
+        Task::Embed(embed) if embed.texts.len() > adapter.texts_max() => {
+            let part = |texts: &[String]| Task::Embed(Embed { texts: texts.to_vec(), ..embed_all(&embed) });
+            let calls = embed.texts.chunks(adapter.texts_max().max(1)).map(|texts| encode(&part(texts)));
+            let mut calls = calls.collect::<Result<Vec<_>, _>>()?.into_iter();
+            let call = calls.next().ok_or_else(|| Fault::Unfit("input: there is none".into()))?;
+            Ok(Prepared { call, more: calls.collect(), passes: false })
+        }
+        task => Ok(Prepared::one(encode(&task)?, passes)),
+    }
+}
+
+/// All that is asked for each of the texts.
+fn embed_all(of: &Embed) -> Embed {
+    let Embed { dimensions, purpose, extra, .. } = of;
+    Embed { texts: vec![], dimensions: *dimensions, purpose: purpose.clone(), extra: extra.clone() }
 }
 
 /// Reads an answer. One that has less than was asked for is none.
@@ -30,7 +46,7 @@ pub(super) fn finish(body: &Bytes, raw: &RawTask, candidate: &Candidate, passes:
     let brief = &raw.brief;
     let Product { made, count, usage, filtered } =
         candidate.provider.adapter.read_task(brief.kind, passes.then_some(raw.form), body)?;
-    let lost = |fault| Err(Lost { fault, usage: usage.map(Box::new), bad_input: false });
+    let lost = |fault| Err(Lost::using(fault, usage));
     if filtered {
         return lost(Fault::Filtered("what was asked for is refused for what it would show".into()));
     }
@@ -52,9 +68,11 @@ pub(super) fn finish(body: &Bytes, raw: &RawTask, candidate: &Candidate, passes:
         }
     };
     let usage = Some(usage.unwrap_or_else(estimated));
-    let content = made.map_or_else(|| Content::Raw(body.clone()), Content::Made);
-    Ok(Got::Whole(Box::new(Whole {
-        content,
-        seen: Seen { usage, content: true, done: true, ..Seen::default() },
-    })))
+    Ok(made_of(made.map_or_else(|| Content::Raw(body.clone()), Content::Made), usage))
+}
+
+/// A whole answer.
+pub(super) fn made_of(content: Content, usage: Option<Usage>) -> Got {
+    let seen = Seen { usage, content: true, done: true, ..Seen::default() };
+    Got::Whole(Box::new(Whole { content, seen, request_id: None }))
 }

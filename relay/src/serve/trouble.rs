@@ -2,13 +2,18 @@
 
 use super::Journey;
 use crate::answer::Trouble;
+use crate::ask::Ask;
+use crate::fleet::Fleet;
+use crate::offers::Route;
 use crate::ports::BooksError;
 use billing::Refusal;
 use router::{Decision, Offer, Removed};
-use vocab::{Duration, Fault, Instant};
+use vocab::{Duration, Fault, Instant, Pico};
 
 /// When to come again where somebody else's probe is just finding out how the only candidate is.
 const PROBED: Duration = Duration::from_secs(1);
+/// Models of a plan that are named to one who asked for another.
+const TOLD_MAX: usize = 8;
 
 impl Journey<'_> {
     /// Nobody answered: gives everything back and says why.
@@ -59,6 +64,43 @@ fn told_to_the_client(fault: &Fault) -> Option<Trouble> {
     }
 }
 
+impl Journey<'_> {
+    /// What a request is told that cannot even be planned: its own plan or limit first, where those are to blame.
+    pub(super) fn unplanned(
+        ask: &Ask,
+        fleet: &Fleet,
+        route: &Route<'_>,
+        decision: &Decision,
+        offers: &[Offer<'_>],
+        now: Instant,
+    ) -> Trouble {
+        let mut removed = decision.ranked.iter().map(|ranked| ranked.removed);
+        if let Some(plan) = route.plan
+            && removed.clone().all(|why| why == Some(Removed::Plan))
+        {
+            let has = fleet.numbered_models().filter(|(at, _)| !plan.bars(*at));
+            let has = has.take(TOLD_MAX).map(|(_, candidate)| candidate.id()).collect();
+            return Trouble::NotInPlan { asked: ask.brief().model.clone(), plan: plan.name.to_string(), has };
+        }
+        if let Some((most, scope)) = ask.leave.as_deref().and_then(|leave| leave.cost_max.as_ref())
+            && removed.all(|why| why.is_some_and(|why| !why.is_open()))
+            && let Some(needed) = cheapest_over(decision, *most)
+        {
+            return Trouble::TooDear { needed, most: *most, scope: scope.clone() };
+        }
+        nobody(decision, offers, now)
+    }
+}
+
+/// The least that a request may come to which may cost no more than this.
+fn cheapest_over(decision: &Decision, most: Pico) -> Option<Pico> {
+    let over = decision.ranked.iter().filter_map(|ranked| match ranked.removed {
+        Some(Removed::Cost { max, dearest }) if max == most => Some(dearest),
+        _ => None,
+    });
+    over.min()
+}
+
 /// Nobody can be asked: because nobody can do it, or because all that could are resting.
 pub(super) fn nobody(decision: &Decision, offers: &[Offer<'_>], now: Instant) -> Trouble {
     if let Some(at) = decision.retry_at() {
@@ -80,6 +122,9 @@ impl From<BooksError> for Trouble {
     fn from(error: BooksError) -> Self {
         match error {
             BooksError::Refused(Refusal::Poor { needed, available }) => Self::Poor { needed, available },
+            BooksError::Refused(Refusal::Budget { cap, taken, needed }) => {
+                Self::OverBudget { cap, taken, needed }
+            }
             BooksError::Refused(Refusal::Conflict { .. }) => Self::Conflict,
             BooksError::Refused(other) => Self::BooksDown(other.to_string()),
             BooksError::Down(why) => Self::BooksDown(why),

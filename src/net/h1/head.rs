@@ -54,10 +54,13 @@ fn field(text: &Bytes, field: &httparse::Header<'_>) -> Result<(HeaderName, Head
     Ok((name, HeaderValue::from_maybe_shared(value)?))
 }
 
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// What nearly every message has.
 fn usual(name: &[u8]) -> Option<HeaderName> {
     let (usual, text): (_, &[u8]) = match name.len() {
         4 => (HOST, b"host"),
+        12 if name.starts_with(b"x-") => (X_REQUEST_ID, b"x-request-id"),
         12 => (CONTENT_TYPE, b"content-type"),
         13 => (AUTHORIZATION, b"authorization"),
         14 => (CONTENT_LENGTH, b"content-length"),

@@ -55,7 +55,7 @@ fn a_killed_weir_of_version_2_is_taken_over_entry_by_entry() {
     drop(database(&dir));
     journal(&dir);
     assert!(catch_up(file(&dir)).unwrap());
-    assert_eq!(version(&dir), 3);
+    assert_eq!(version(&dir), schema::VERSION);
     let entries = exported();
     let expected: Vec<&str> = EXPORT.lines().collect();
     let mut found: Vec<String> = export(&dir).lines().map(str::to_owned).collect();
@@ -138,7 +138,7 @@ fn a_move_to_pages_that_was_cut_short_goes_on_where_it_was() {
     migrate::fill_pages(&mut connection).unwrap();
     drop(connection);
     assert_eq!(version(&dir), 2);
-    assert!(matches!(Reader::open(file(&dir)), Err(StoreError::Older { found: 2, known: 3 })));
+    assert!(matches!(Reader::open(file(&dir)), Err(StoreError::Older { found: 2, known: schema::VERSION })));
     journal(&dir);
     assert!(catch_up(file(&dir)).unwrap());
     assert_eq!(export(&dir).lines().count(), EXPORT.lines().count());
@@ -174,5 +174,25 @@ fn a_file_that_an_older_weir_uses_is_left_to_it() {
     drop(lock);
     assert_eq!(version(&dir), 2);
     assert!(catch_up(file(&dir)).unwrap());
-    assert_eq!(version(&dir), 3);
+    assert_eq!(version(&dir), schema::VERSION);
+}
+
+#[tokio::test]
+async fn a_file_of_version_3_gets_room_for_keys_and_keeps_its_books() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, None, 500);
+    post(&store, hold("h", 20)).await.unwrap();
+    post(&store, settle("h", 20)).await.unwrap();
+    store.close();
+    drop(store);
+    let before = sql(&dir);
+    before
+        .execute_batch("DROP TABLE managed_key; DROP TABLE former_secret; PRAGMA user_version = 3")
+        .unwrap();
+    drop(before);
+    assert!(matches!(Reader::open(file(&dir)), Err(StoreError::Older { found: 3, known: schema::VERSION })));
+    let store = open(&dir, None, 500);
+    assert_eq!(version(&dir), schema::VERSION);
+    assert!(store.keys().all().unwrap().is_empty());
+    assert_eq!(Reader::open(file(&dir)).unwrap().verify("alice").unwrap().entries, 3);
 }

@@ -18,7 +18,7 @@ async fn long(dir: &TempDir) -> (Store, Vec<Entry>) {
             String::new()
         };
         let (amount, lease_until) = (Pico(1_000 + i128::from(n)), now.after(Duration::from_secs(60)));
-        let hold = Op::Hold { id: id(n), amount, estimate: Pico(3), lease_until, tags };
+        let hold = Op::Hold { id: id(n), amount, estimate: Pico(3), lease_until, tags, caps: vec![] };
         store.post("alice", hold, now).await.unwrap();
         store.post("bob", super::hold(&id(n), 5), now).await.unwrap();
         if n.is_multiple_of(10) {
@@ -26,6 +26,7 @@ async fn long(dir: &TempDir) -> (Store, Vec<Entry>) {
                 id: id(n),
                 more: Pico(1),
                 lease_until: lease_until.after(Duration::from_secs(1)),
+                caps: vec![],
             };
             store.post("alice", more, now).await.unwrap();
         }

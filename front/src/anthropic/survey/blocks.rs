@@ -147,7 +147,9 @@ impl Reading<'_> {
             (_, "cache_control") => drop(value.give(Maybe(AnyObject))?),
             ("text", "text") | ("thinking", "thinking") => drop(value.give(Spoken(&mut self.all.size))?),
             // Of an answer that was given before: what it leans on was there then.
-            ("text", "citations") => drop(value.give(Skip)?),
+            ("text", "citations") => {
+                self.all.untidy |= value.give(Maybe(Sources))?.unwrap_or(false);
+            }
             ("image", "source") => self.source(&IMAGE, value)?,
             ("document", "source") => self.source(&DOCUMENT, value)?,
             ("document", "title") => {
@@ -234,6 +236,39 @@ impl Reading<'_> {
 #[allow(clippy::unnecessary_wraps, reason = "a reader's function")]
 fn foreign(signature: Quoted<'_>) -> Result<bool, Wrong> {
     Ok(signature.is_empty() || seal::is_ours(&signature.text()))
+}
+
+/// Whether there is one among them that was not Anthropic's.
+struct Sources;
+
+impl<'de> Read<'de> for Sources {
+    type Out = bool;
+    const WANTED: &'static str = "an array of citations";
+
+    fn array<A: Items<'de>>(self, mut array: Array<A>) -> Result<bool, Wrong> {
+        let mut ours = false;
+        while let Some(foreign) = array.next(Cited)? {
+            ours |= foreign;
+        }
+        Ok(ours)
+    }
+}
+
+struct Cited;
+
+impl<'de> Read<'de> for Cited {
+    type Out = bool;
+
+    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<bool, Wrong> {
+        let mut ours = false;
+        while let Some(key) = object.key(&["encrypted_index"])? {
+            match key {
+                "encrypted_index" => ours = object.value(Maybe(Text(foreign)))?.unwrap_or(false),
+                _ => drop(object.value(Skip)?),
+            }
+        }
+        Ok(ours)
+    }
 }
 
 /// Whether passages are to be cited.

@@ -293,6 +293,12 @@ fn what_another_provider_thought_is_known_when_it_comes_back() {
         (json!({"type": "thinking", "thinking": "t", "signature": "weir:abc"}), true),
         (json!({"signature": "EqQB", "type": "thinking", "thinking": "t"}), false),
         (json!({"type": "tool_use", "id": "a", "name": "f", "input": {}, "weir_signature": "s"}), true),
+        (
+            json!({"type": "text", "text": "x", "citations": [{"type": "char_location"}, {"encrypted_index": "weir:", "url": "u"}]}),
+            true,
+        ),
+        (json!({"citations": [{"encrypted_index": "EqQB"}], "type": "text", "text": "x"}), false),
+        (json!({"type": "text", "text": "x", "citations": null}), false),
     ] {
         let surveyed = looked(&saying("assistant", block.clone())).unwrap();
         assert_eq!(surveyed.raw.untidy, untidy, "{block}");

@@ -54,6 +54,47 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn pictures_of_pictures_are_seen_and_nothing_else_is_taken_for_one() {
+    let edit = |body: &Value| survey_edit(body.to_string().into());
+    let one = json!({ "image_url": "data:image/png;base64,iVBORw0KGgo=" });
+    let raw =
+        edit(&json!({ "model": "gpt-image-2", "prompt": "p", "images": [one, one], "mask": one, "n": 2,
+        "input_fidelity": "high", "size": "1024x1536" }))
+        .unwrap();
+    assert_eq!((raw.form, raw.brief.n, raw.brief.canvas.size), (Form::Edits, 2, Some((1024, 1536))));
+    // Three of them, whatever is in them.
+    assert!((39_600..39_620).contains(&raw.brief.tokens_in), "{}", raw.brief.tokens_in);
+    assert_eq!(parse_edit(&raw).unwrap_err().param.as_deref(), Some("images"));
+    for (body, param, says) in [
+        (json!({ "prompt": "p" }), "images", "missing"),
+        (json!({ "images": [one] }), "prompt", "missing"),
+        (json!({ "prompt": "p", "images": [] }), "images", "at least one"),
+        (json!({ "prompt": "p", "images": vec![one.clone(); 17] }), "images", "at most 16"),
+        (json!({ "prompt": "p", "images": one }), "images", "array"),
+        (json!({ "prompt": "p", "images": ["data:image/png;base64,AA=="] }), "images[0]", "image_url"),
+        (json!({ "prompt": "p", "images": [one, {}] }), "images[1].image_url", "missing"),
+        (
+            json!({ "prompt": "p", "images": [{ "file_id": "file-1" }] }),
+            "images[0].file_id",
+            "no files are kept",
+        ),
+        (
+            json!({ "prompt": "p", "images": [one], "mask": { "file_id": "f" } }),
+            "mask.file_id",
+            "no files are kept",
+        ),
+        (json!({ "prompt": "p", "images": [one], "stream": true }), "stream", "not streamed"),
+        (json!({ "prompt": "p", "images": [one], "partial_images": 1 }), "partial_images", "not streamed"),
+    ] {
+        let bad = edit(&body).unwrap_err();
+        assert_eq!(bad.param.as_deref(), Some(param), "{body}: {bad}");
+        assert!(bad.message.contains(says), "{body}: {bad}");
+    }
+    // Elsewhere the field is one like any other.
+    assert_eq!(of(&json!({ "prompt": "p", "images": "x" })).form, Form::Pictures);
+}
+
+#[test]
 fn a_request_is_taken_apart() {
     let body = json!({ "model": "m", "prompt": "p", "n": 2, "size": "512x512", "stream": false, "user": "u", "style": null });
     let Ok(Task::Draw(draw)) = parse(&of(&body)) else { panic!() };

@@ -84,6 +84,12 @@ fn added_up(frames: &[Value]) -> Value {
                     &frame["delta"],
                 );
             }
+            "response.output_text.annotation.added" => {
+                let part = &mut response["output"][place.unwrap()]["content"][content.unwrap()];
+                let all = part["annotations"].as_array_mut().unwrap();
+                assert_eq!(frame["annotation_index"], all.len());
+                all.push(frame["annotation"].clone());
+            }
             "response.output_text.done" => {
                 let part = &response["output"][place.unwrap()]["content"][content.unwrap()];
                 assert_eq!((&part["text"], &part["logprobs"]), (&frame["text"], &frame["logprobs"]));

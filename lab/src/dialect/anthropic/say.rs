@@ -1,6 +1,6 @@
 //! Anthropic Messages as a server writes it.
 
-use crate::answer::{Choice, Finish, Made};
+use crate::answer::{Choice, Cited, Finish, Made};
 use crate::ask::Showing;
 use crate::dialect::Told;
 use crate::seen::Figures;
@@ -64,6 +64,12 @@ fn tool_id(call: &Made) -> String {
     format!("toolu_{:016x}{:08x}", call.id, call.id >> 32)
 }
 
+/// The text as blocks: what rests on nothing, and what rests on a page.
+fn blocks(choice: &Choice) -> (&str, Option<Cited<'_>>) {
+    let cited = choice.cited();
+    (cited.map_or(choice.text.as_str(), |cited| cited.before), cited)
+}
+
 /// What a search of the server's found.
 fn citation(url: &str) -> Value {
     json!({"type": "web_search_result_location", "url": url, "title": "A page", "encrypted_index": "bGFi", "cited_text": "A page"})
@@ -88,11 +94,13 @@ pub(super) fn whole(told: &Told<'_>) -> Value {
         content.push(json!({"type": "thinking", "thinking": thinking_text(told, choice), "signature": signature(told)}));
     }
     if !choice.text.is_empty() {
-        let mut block = json!({"type": "text", "text": choice.text});
-        if let Some(url) = &choice.cited {
-            block["citations"] = json!([citation(url)]);
+        let (plain, cited) = blocks(choice);
+        if !plain.is_empty() {
+            content.push(json!({"type": "text", "text": plain}));
         }
-        content.push(block);
+        if let Some(Cited { url, passage, .. }) = cited {
+            content.push(json!({"type": "text", "text": passage, "citations": [citation(url)]}));
+        }
     }
     for call in &choice.calls {
         // Whole answers cannot hold broken JSON: a string where an object belongs is as near as it gets.
@@ -155,14 +163,20 @@ pub(super) fn frames(told: &Told<'_>) -> Vec<Piece> {
         blocks.delta(Part::Open, json!({"type": "signature_delta", "signature": signature(told)}), 0);
         blocks.close();
     }
-    if !choice.text.is_empty() {
+    let (plain, cited) = self::blocks(choice);
+    if !plain.is_empty() {
         blocks.open(json!({"type": "text", "text": ""}));
-        for piece in pieces(&choice.text, per) {
+        for piece in pieces(plain, per) {
             blocks.delta(Part::Content, json!({"type": "text_delta", "text": piece}), tokens(piece));
         }
-        if let Some(url) = &choice.cited {
-            blocks.delta(Part::Open, json!({"type": "citations_delta", "citation": citation(url)}), 0);
+        blocks.close();
+    }
+    if let Some(Cited { url, passage, .. }) = cited {
+        blocks.open(json!({"type": "text", "text": "", "citations": []}));
+        for piece in pieces(passage, per) {
+            blocks.delta(Part::Content, json!({"type": "text_delta", "text": piece}), tokens(piece));
         }
+        blocks.delta(Part::Open, json!({"type": "citations_delta", "citation": citation(url)}), 0);
         blocks.close();
     }
     for call in &choice.calls {

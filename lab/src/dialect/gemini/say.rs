@@ -1,6 +1,6 @@
 //! The Gemini API as a server writes it.
 
-use crate::answer::{Choice, Finish};
+use crate::answer::{Choice, Cited, Finish};
 use crate::ask::Showing;
 use crate::dialect::Told;
 use crate::prose::hash;
@@ -85,8 +85,9 @@ fn call_parts(told: &Told<'_>, choice: &Choice) -> Vec<Value> {
 
 /// What the answer rests on, as a search found it. Offsets count bytes.
 fn ground(candidate: &mut Value, choice: &Choice) {
-    if let Some(url) = &choice.cited {
-        let segment = json!({"startIndex": 0, "endIndex": choice.text.len(), "text": choice.text});
+    if let Some(Cited { url, before, passage }) = choice.cited() {
+        let segment =
+            json!({"startIndex": before.len(), "endIndex": before.len() + passage.len(), "text": passage});
         candidate["groundingMetadata"] = json!({
             "groundingChunks": [{"web": {"uri": url, "title": "A page"}}],
             "groundingSupports": [{"segment": segment, "groundingChunkIndices": [0]}],

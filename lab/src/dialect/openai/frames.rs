@@ -1,6 +1,6 @@
 //! Chat completions as a server streams them.
 
-use super::say::{Voice, call_value, finish_name, logprob, refuses, tier, timings, usage};
+use super::say::{Voice, call_value, cited, finish_name, logprob, refuses, tier, timings, usage};
 use crate::answer::{Choice, Made};
 use crate::ask::Showing;
 use crate::dialect::Told;
@@ -59,6 +59,9 @@ fn deltas(told: &Told<'_>, voice: Voice, choice: &Choice) -> Vec<Delta> {
             delta.logprobs = json!({"content": pieces(piece, 1).iter().map(|t| logprob(t, top)).collect::<Vec<_>>(), "refusal": null});
         }
         out.push(delta);
+    }
+    if let Some(cited) = cited(voice, choice) {
+        out.push(Delta::new(Part::Open, json!({"annotations": [cited]}), 0));
     }
     for (i, call) in choice.calls.iter().enumerate() {
         call_deltas(told, voice, i, call, &mut out);

@@ -24,6 +24,7 @@ impl Tongue for Openai {
             ("POST", "/chat/completions") => Route::chat(),
             ("POST", "/embeddings") => Route::Embeddings,
             ("POST", "/images/generations") => Route::Images,
+            ("POST", "/images/edits") if provider.flavour == Flavour::Openai => Route::Edits,
             ("GET", "/models") => Route::Models,
             ("GET", "/health" | "/api/version" | "/") if local => Route::Health,
             ("GET", other) => match other.strip_prefix("/models/") {
@@ -40,8 +41,9 @@ impl Tongue for Openai {
 
     fn read(&self, incoming: &Incoming<'_>) -> Result<Ask, Refusal> {
         match incoming.route {
-            Route::Embeddings => task::read(incoming, false),
-            Route::Images => task::read(incoming, true),
+            Route::Embeddings => task::read(incoming, task::EMBEDDING_FIELDS),
+            Route::Images => task::read(incoming, task::IMAGE_FIELDS),
+            Route::Edits => task::read(incoming, task::EDIT_FIELDS),
             _ => read::read(incoming.provider, incoming.body),
         }
     }

@@ -1,6 +1,6 @@
 //! Chat completions as a server writes them.
 
-use crate::answer::{Choice, Finish, Made};
+use crate::answer::{Choice, Cited, Finish, Made};
 use crate::ask::Showing;
 use crate::dialect::Told;
 use crate::scenario::Flavour;
@@ -171,8 +171,8 @@ fn whole_choice(told: &Told<'_>, voice: Voice, index: usize, choice: &Choice) ->
     if refuses(voice, choice) {
         message["refusal"] = message["content"].take();
     }
-    if let Some(url) = choice.cited.as_ref().filter(|_| voice == Voice::Openai) {
-        message["annotations"] = json!([annotation(url, &choice.text)]);
+    if let Some(cited) = cited(voice, choice) {
+        message["annotations"] = json!([cited]);
     }
     if told.ask.showing == Showing::Apart && !choice.reasoning.is_empty() {
         message[voice.reasoning_field()] = choice.reasoning.clone().into();
@@ -192,9 +192,13 @@ pub(super) fn refuses(voice: Voice, choice: &Choice) -> bool {
     choice.refuses && voice == Voice::Openai
 }
 
-/// What the whole text rests on.
-fn annotation(url: &str, text: &str) -> Value {
-    json!({"type": "url_citation", "url_citation": {"url": url, "title": "A page", "start_index": 0, "end_index": text.chars().count()}})
+/// What a passage rests on; local servers know of no such thing.
+pub(super) fn cited(voice: Voice, choice: &Choice) -> Option<Value> {
+    let Cited { url, before, passage } = choice.cited().filter(|_| voice == Voice::Openai)?;
+    let start = before.chars().count();
+    let end = start + passage.chars().count();
+    let page = json!({"url": url, "title": "A page", "start_index": start, "end_index": end});
+    Some(json!({"type": "url_citation", "url_citation": page}))
 }
 
 pub(super) fn logprob(token: &str, top: u32) -> Value {

@@ -10,8 +10,8 @@ use crate::tokens::Tally;
 use serde_json::{Value, json};
 use vocab::Kind;
 
-const EMBEDDING_FIELDS: &[&str] = &["model", "input", "encoding_format", "dimensions", "user"];
-const IMAGE_FIELDS: &[&str] = &[
+pub(super) const EMBEDDING_FIELDS: &[&str] = &["model", "input", "encoding_format", "dimensions", "user"];
+pub(super) const IMAGE_FIELDS: &[&str] = &[
     "model",
     "prompt",
     "n",
@@ -26,10 +26,29 @@ const IMAGE_FIELDS: &[&str] = &[
     "user",
 ];
 
-pub(crate) fn read(incoming: &Incoming<'_>, images: bool) -> Result<Ask, Refusal> {
+/// "JSON edits support GPT image models only".
+pub(super) const EDIT_FIELDS: &[&str] = &[
+    "model",
+    "prompt",
+    "images",
+    "mask",
+    "n",
+    "size",
+    "quality",
+    "input_fidelity",
+    "background",
+    "output_format",
+    "output_compression",
+    "moderation",
+    "user",
+];
+/// Tokens of a picture that is given.
+const SOURCE_TOKENS: u64 = 323;
+
+pub(crate) fn read(incoming: &Incoming<'_>, known: &[&str]) -> Result<Ask, Refusal> {
+    let images = known.contains(&"prompt");
     let Incoming { provider, body, .. } = incoming;
     let map = json::object(body)?;
-    let known = if images { IMAGE_FIELDS } else { EMBEDDING_FIELDS };
     if let (Some(stranger), Flavour::Openai) = (json::stranger(&map, known), provider.flavour) {
         let message = format!("Unrecognized request argument supplied: {stranger}");
         return Err(Refusal::coded("unknown_parameter", Some(stranger), message));
@@ -43,7 +62,10 @@ pub(crate) fn read(incoming: &Incoming<'_>, images: bool) -> Result<Ask, Refusal
         return Err(Refusal::at("model", format!("You are not allowed to {what} from this model")));
     }
     if images {
-        pictures(&map, name, &mut ask)?
+        pictures(&map, name, &mut ask)?;
+        if known.contains(&"images") {
+            sources(&map, &mut ask)?;
+        }
     } else {
         vectors(&map, incoming, &mut ask)?
     }
@@ -116,6 +138,24 @@ fn pictures(map: &Object, model: &str, ask: &mut Ask) -> Result<(), Refusal> {
     ask.last_user = prompt.to_owned();
     let tokens = if inline { PICTURE_TOKENS } else { 0 };
     ask.task = Some(Task::Pictures(Pictures { prompt: prompt.to_owned(), n: ask.n, url, tokens }));
+    Ok(())
+}
+
+/// The pictures that others are to be made of: each by its address.
+fn sources(map: &Object, ask: &mut Ask) -> Result<(), Refusal> {
+    let given =
+        json::get(map, "images").and_then(Value::as_array).filter(|all| (1..=16).contains(&all.len()));
+    let given = given.ok_or_else(|| Refusal::at("images", "'images' has to have 1 to 16 pictures"))?;
+    for one in given.iter().chain(json::get(map, "mask")) {
+        let address = one["image_url"]
+            .as_str()
+            .filter(|url| url.starts_with("https://") || url.starts_with("data:image/"));
+        let address = address.ok_or_else(|| Refusal::at("images", "Invalid image reference."))?;
+        ask.turns.push(Turn {
+            tally: Tally { flat: SOURCE_TOKENS, ..Tally::default() },
+            hash: hash(&[address.as_bytes()]),
+        });
+    }
     Ok(())
 }
 

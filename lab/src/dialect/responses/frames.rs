@@ -93,8 +93,8 @@ pub(super) fn frames(told: &Told<'_>) -> Vec<Piece> {
             }
         }
         let text = &choice.text;
-        if let Some(url) = choice.cited.as_ref().filter(|_| !refuses) {
-            let mut data = at(json!({"annotation": say::annotation(url, text)}));
+        if let Some(cited) = choice.cited().filter(|_| !refuses) {
+            let mut data = at(json!({"annotation": say::annotation(cited)}));
             data["annotation_index"] = 0.into();
             stream.tell(Part::Open, "response.output_text.annotation.added", data);
         }

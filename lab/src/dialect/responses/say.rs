@@ -1,6 +1,6 @@
 //! A response as the server writes it.
 
-use crate::answer::{Choice, Finish, Made};
+use crate::answer::{Choice, Cited, Finish, Made};
 use crate::ask::{Shape, Showing};
 use crate::dialect::Told;
 use crate::seen::Figures;
@@ -142,13 +142,15 @@ pub(super) fn part(told: &Told<'_>, choice: &Choice, text: &str) -> Value {
         return json!({"type": "refusal", "refusal": text});
     }
     let annotations: Vec<Value> =
-        choice.cited.iter().filter(|_| !text.is_empty()).map(|url| annotation(url, text)).collect();
+        choice.cited().into_iter().filter(|_| !text.is_empty()).map(annotation).collect();
     json!({"type": "output_text", "annotations": annotations, "logprobs": logprobs(told, text, true), "text": text})
 }
 
 /// What the whole text rests on.
-pub(super) fn annotation(url: &str, text: &str) -> Value {
-    json!({"type": "url_citation", "url": url, "title": "A page", "start_index": 0, "end_index": text.chars().count()})
+pub(super) fn annotation(Cited { url, before, passage }: Cited<'_>) -> Value {
+    let start = before.chars().count();
+    let end = start + passage.chars().count();
+    json!({"type": "url_citation", "url": url, "title": "A page", "start_index": start, "end_index": end})
 }
 
 /// Streams leave the bytes of tokens out.

@@ -108,6 +108,9 @@ pub fn all() -> Vec<Feature> {
     [content(), ends(), figures(), names(), wrong()].into_iter().flatten().collect()
 }
 
+/// Every protocol counts the passage in its own way: none of its characters is one of a byte before it.
+const CITED: &str = "[[lab: cite=\"https://example.com/zq\" say=\"Größe 𝄞 3 €: so zq ist es.\"]]";
+
 fn content() -> Vec<Feature> {
     vec![
         feature("Text", "[[lab: tokens=12]]", plainly(), |heard| json!(heard.first().text)),
@@ -159,12 +162,13 @@ fn content() -> Vec<Feature> {
             ],
             |heard| json!(heard.first().logprobs),
         ),
-        feature(
-            "Pages that it rests on (citations)",
-            "[[lab: cite=\"https://example.com/zq\"]]",
-            searching(),
-            |heard| json!(heard.first().cited),
-        ),
+        feature("Pages that it rests on (citations)", CITED, plainly(), |heard| {
+            heard.first().cited.iter().map(|(page, _)| page.as_str()).collect()
+        }),
+        feature("The passage that rests on them", CITED, plainly(), |heard| json!(heard.first().cited)),
+        feature("Pages of a search that was asked for", CITED, searching(), |heard| {
+            json!(heard.first().cited)
+        }),
         feature(
             "Pictures",
             "Draw a zq.",

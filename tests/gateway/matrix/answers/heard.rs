@@ -31,8 +31,8 @@ pub struct Choice {
     pub sequence: Option<String>,
     /// Token, its log probability, and the same of the likeliest.
     pub logprobs: Vec<Value>,
-    /// Pages that it rests on.
-    pub cited: Vec<String>,
+    /// Pages that it rests on, and what of it rests on them.
+    pub cited: Vec<(String, String)>,
     /// Base64.
     pub pictures: Vec<String>,
 }
@@ -73,6 +73,12 @@ impl Choice {
     pub fn seal(&mut self, seal: &Value) {
         self.seals.extend(seal.as_str().filter(|s| !s.is_empty()).map(str::to_owned));
     }
+}
+
+/// Characters of a text from the first index to the one before the second.
+pub fn chars(of: &str, start: &Value, end: &Value) -> String {
+    let (start, end) = (number(start) as usize, number(end) as usize);
+    of.chars().skip(start).take(end - start).collect()
 }
 
 pub fn text(value: &Value) -> String {

@@ -17,10 +17,6 @@ const WHY: &[(&str, &str)] = &[
         "own id",
         "ids of this protocol have a form of their own, which this provider's have not: weir makes one.",
     ),
-    (
-        "weir's id",
-        "the client is told weir's own id of the request, by which books and logs know it. The provider's is not kept.",
-    ),
     ("no field", "the protocol says that a sequence ended it, and has no field for which one."),
     (
         "in the bill",
@@ -30,17 +26,15 @@ const WHY: &[(&str, &str)] = &[
         "not needed",
         "Gemini's seal on a text need not come back: only those on calls are asked for again, and those do.",
     ),
-    ("not carried", "the pages are not passed on between these two yet. The text that rests on them is."),
+    (
+        "whole block",
+        "in this protocol a page stands on a block of text. In a stream the text is out before its provider says what rests on \
+         the page, so that all of the block does.",
+    ),
 ];
 
 const LEFT_OUT: &[LeftOut] = &[
     LeftOut { feature: "The answer's id", clients: &[1, 2], providers: &[], why: "own id" },
-    LeftOut {
-        feature: "The provider's id of the request",
-        clients: &[0, 1, 2, 3],
-        providers: &[],
-        why: "weir's id",
-    },
     LeftOut { feature: "Which one it was", clients: &[0, 3], providers: &["anthropic"], why: "no field" },
     LeftOut { feature: "Tokens written to the cache", clients: &[3], providers: &[], why: "in the bill" },
     LeftOut {
@@ -49,12 +43,7 @@ const LEFT_OUT: &[LeftOut] = &[
         providers: &["gemini"],
         why: "not needed",
     },
-    LeftOut {
-        feature: "Pages that it rests on (citations)",
-        clients: &[0, 3],
-        providers: &["chat", "gemini"],
-        why: "not carried",
-    },
+    LeftOut { feature: "The passage that rests on them", clients: &[2], providers: &[], why: "whole block" },
 ];
 
 pub fn why(feature: &str, protocol: usize, provider: &str) -> Option<&'static str> {

@@ -94,7 +94,8 @@ impl World {
             );
             return Cell::Elsewhere;
         };
-        let (said, told) = (heard(DIALECTS[provider], &exchange.reply), heard(DIALECTS[protocol], &reply));
+        let said = heard(DIALECTS[provider], &exchange.reply, &["x-request-id", "request-id", "cf-ray"]);
+        let told = heard(DIALECTS[protocol], &reply, &["x-provider-request-id"]);
         if wrong {
             return went_wrong(feature, &reply, &told);
         }
@@ -164,9 +165,9 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-fn heard(dialect: Dialect, reply: &Reply) -> Heard {
+/// What an answer says; `names`: in which headers the provider's name of the request is.
+fn heard(dialect: Dialect, reply: &Reply, names: &[&str]) -> Heard {
     let mut heard = read(dialect, reply);
-    let names = ["x-request-id", "request-id", "cf-ray"];
     heard.request_id = names.iter().find_map(|name| reply.header(name)).map(str::to_owned);
     heard
 }

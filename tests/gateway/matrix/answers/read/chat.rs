@@ -1,6 +1,6 @@
 //! Chat completions, which Workers AI's second family speaks too.
 
-use super::super::heard::{Choice, Heard, Used, extend, grow, list, number, text};
+use super::super::heard::{Choice, Heard, Used, chars, extend, grow, list, number, text};
 use super::Put;
 use serde_json::{Value, json};
 
@@ -91,7 +91,10 @@ fn choice(choice: &Value) -> Choice {
         out.call(&call["id"], &call["function"]["name"], &call["function"]["arguments"]);
         out.seal(&call["extra_content"]["google"]["thought_signature"]);
     }
-    out.cited = list(&message["annotations"]).iter().map(|a| text(&a["url_citation"]["url"])).collect();
+    for annotation in list(&message["annotations"]) {
+        let of = &annotation["url_citation"];
+        out.cited.push((text(&of["url"]), chars(&out.text, &of["start_index"], &of["end_index"])));
+    }
     out
 }
 

@@ -97,7 +97,20 @@ fn choice(candidate: &Value) -> Choice {
             json!([one(chosen), list(&top["candidates"]).iter().map(one).collect::<Vec<_>>()])
         })
         .collect();
-    let chunks = list(&candidate["groundingMetadata"]["groundingChunks"]);
-    out.cited = chunks.iter().map(|chunk| text(&chunk["web"]["uri"])).collect();
+    let grounding = &candidate["groundingMetadata"];
+    for support in list(&grounding["groundingSupports"]) {
+        let segment = &support["segment"];
+        // The parts of a stream are pieces of one.
+        let part = number(&segment["partIndex"]) as usize;
+        let of =
+            if part == 0 { out.text.clone() } else { text(&candidate["content"]["parts"][part]["text"]) };
+        let bytes = number(&segment["startIndex"]) as usize..number(&segment["endIndex"]) as usize;
+        let passage = of.get(bytes).expect("bytes of characters").to_owned();
+        assert!(segment["text"].is_null() || segment["text"] == passage.as_str(), "{segment}");
+        for chunk in list(&support["groundingChunkIndices"]) {
+            let chunk = &grounding["groundingChunks"][number(chunk) as usize];
+            out.cited.push((text(&chunk["web"]["uri"]), passage.clone()));
+        }
+    }
     out
 }

@@ -69,7 +69,8 @@ fn choice(whole: &Value) -> Choice {
         match block["type"].as_str() {
             Some("text") => {
                 out.text += &text(&block["text"]);
-                out.cited.extend(list(&block["citations"]).iter().map(|c| text(&c["url"])));
+                let said = text(&block["text"]);
+                out.cited.extend(list(&block["citations"]).iter().map(|c| (text(&c["url"]), said.clone())));
             }
             Some("thinking") => {
                 out.reasoning += &text(&block["thinking"]);

@@ -1,9 +1,9 @@
 //! OpenAI's Responses.
 
-use super::super::heard::{Choice, Heard, Used, grow, list, number, text};
+use super::super::heard::{Choice, Heard, Used, chars, extend, grow, list, number, text};
 use super::Put;
 use super::chat::logprob;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What came in pieces is kept beside the whole, which says all of it again at the end.
 const PIECES: [(&str, &str); 4] = [
@@ -18,6 +18,9 @@ pub fn add(put: &mut Put, said: &Value) {
     if let Some((_, key)) = PIECES.iter().find(|(name, _)| *name == kind) {
         grow(&mut put.whole, key, &said["delta"]);
     }
+    if kind == "response.output_text.annotation.added" {
+        extend(&mut put.whole, "annotations", &json!([said["annotation"]]));
+    }
     if matches!(kind, "response.completed" | "response.incomplete") {
         let pieces = std::mem::replace(&mut put.whole, said["response"].clone());
         let heard = read(&put.whole).first();
@@ -29,6 +32,8 @@ pub fn add(put: &mut Put, said: &Value) {
         let arguments: String =
             list(&put.whole["output"]).iter().map(|item| text(&item["arguments"])).collect();
         assert_eq!(text(&pieces["arguments"]), arguments);
+        let pages: Vec<String> = list(&pieces["annotations"]).iter().map(|a| text(&a["url"])).collect();
+        assert_eq!(pages, heard.cited.iter().map(|(url, _)| url.clone()).collect::<Vec<_>>());
         put.ended = true;
     }
 }
@@ -60,7 +65,10 @@ fn choice(whole: &Value) -> Choice {
                     out.text += &text(&part["text"]);
                     out.refusal += &text(&part["refusal"]);
                     out.logprobs.extend(list(&part["logprobs"]).iter().map(logprob));
-                    out.cited.extend(list(&part["annotations"]).iter().map(|a| text(&a["url"])));
+                    for of in list(&part["annotations"]) {
+                        let passage = chars(&text(&part["text"]), &of["start_index"], &of["end_index"]);
+                        out.cited.push((text(&of["url"]), passage));
+                    }
                 }
             }
             Some("reasoning") => {

@@ -1,0 +1,171 @@
+//! All that is counted, by name, and a request against several of it at once.
+
+use super::meter::{Marks, Meter};
+use super::reading::{Reading, Readings, Scope};
+use super::{Full, Quotas};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vocab::{Duration, Instant};
+
+/// So many meters are kept before it is looked whether some need not be.
+const KEPT_MIN: usize = 1_024;
+
+/// One of the limits that a request comes under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub scope: Scope,
+    /// What is counted under: the same for all that count together, and for nobody else.
+    pub counter: Arc<str>,
+    pub quotas: Arc<Quotas>,
+}
+
+/// How many tokens a request is taken for when it comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Estimate {
+    pub input: u64,
+    /// At most, where that is known.
+    pub output: u64,
+}
+
+impl Estimate {
+    pub const fn whole(self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+
+    /// What is taken of a limit. One that fits with its input fits: how much it is allowed to answer is seldom what it
+    /// answers.
+    fn within(self, quotas: &Quotas) -> u64 {
+        let most = quotas.tokens_per_minute.map_or(u64::MAX, u64::from);
+        self.whole().min(most.max(self.input))
+    }
+}
+
+/// What a request took, for when it ends.
+#[derive(Debug)]
+pub struct Taken {
+    rules: Vec<Share>,
+    /// How its limits stand with it.
+    pub readings: Readings,
+}
+
+/// What it took of one.
+#[derive(Debug)]
+struct Share {
+    rule: Rule,
+    marks: Marks,
+    tokens: u64,
+}
+
+impl Taken {
+    /// The limits that it took from.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|share| &share.rule)
+    }
+}
+
+/// Why a request is not let in. Nothing was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// The limit that is to be waited for.
+    pub limit: Reading,
+    /// After so long it is let in, if nothing else comes. None: it is more than the limit ever lets in at once.
+    pub wait: Option<Duration>,
+    pub estimate: Estimate,
+    pub readings: Readings,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// With so many tokens used, known or estimated.
+    Tokens(u64),
+    /// Before anything was asked of anybody: it counts nowhere.
+    Nothing,
+}
+
+/// Where meters are found. Nobody else counts while one of these is held.
+pub trait Meters {
+    /// The meter of a rule; a new one where there is none.
+    fn meter(&mut self, rule: &Rule, now: Instant) -> &mut Meter;
+
+    /// Takes a request of about so many tokens from all of its rules, or from none.
+    ///
+    /// # Errors
+    /// The limit that it would have to wait for longest.
+    fn take(&mut self, rules: Vec<Rule>, estimate: Estimate, now: Instant) -> Result<Taken, Box<Over>> {
+        let mut worst: Option<(Reading, Full)> = None;
+        for rule in &rules {
+            let tokens = estimate.within(&rule.quotas);
+            let meter = self.meter(rule, now);
+            if let Err(full) = meter.fits(&rule.quotas, &rule.scope, tokens, now)
+                && worst.as_ref().is_none_or(|(_, before)| *before < full.1)
+            {
+                worst = Some(full);
+            }
+        }
+        let mut readings = Readings::default();
+        if let Some((limit, full)) = worst {
+            for rule in &rules {
+                self.meter(rule, now).read(&rule.quotas, &rule.scope, now, &mut readings);
+            }
+            let wait = match full {
+                Full::For(span) => Some(span),
+                Full::Ever => None,
+            };
+            return Err(Box::new(Over { limit, wait, estimate, readings }));
+        }
+        let taken = rules.into_iter().map(|rule| {
+            let tokens = estimate.within(&rule.quotas);
+            let meter = self.meter(&rule, now);
+            let marks = meter.take(&rule.quotas, tokens, now);
+            meter.read(&rule.quotas, &rule.scope, now, &mut readings);
+            Share { rule, marks, tokens }
+        });
+        Ok(Taken { rules: taken.collect(), readings })
+    }
+
+    /// A request is over: gives back what it did not use, and counts what it used beyond its estimate.
+    fn end(&mut self, taken: &Taken, used: Use, now: Instant) {
+        for Share { rule, marks, tokens } in &taken.rules {
+            let over = match used {
+                Use::Nothing => [(1, 0), (1, 0), (*tokens, 0)],
+                Use::Tokens(used) => {
+                    [(0, 0), (0, 0), (tokens.saturating_sub(used), used.saturating_sub(*tokens))]
+                }
+            };
+            self.meter(rule, now).end(&rule.quotas, marks, over, now);
+        }
+    }
+}
+
+/// Meters by name. One that is as good as new is dropped, so there are as many as ask at a time.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    meters: BTreeMap<Arc<str>, Meter>,
+    /// How many there may be before it is looked again.
+    most: usize,
+}
+
+impl Counters {
+    pub fn len(&self) -> usize {
+        self.meters.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.meters.is_empty()
+    }
+}
+
+impl Meters for Counters {
+    fn meter(&mut self, rule: &Rule, now: Instant) -> &mut Meter {
+        if self.meters.len() >= self.most.max(KEPT_MIN) && !self.meters.contains_key(&rule.counter) {
+            self.meters.retain(|_, meter| !meter.is_idle(now));
+            // So that looking costs little for each that comes.
+            self.most = self.meters.len() * 2;
+        }
+        self.meters.entry(rule.counter.clone()).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! What one account, key or plan has taken.
+
+use super::reading::{Reading, Readings, Scope, What};
+use super::{Bucket, Full, Mark, Quotas, Rate};
+use vocab::{Duration, Instant};
+
+/// How long somebody is asked to wait who has too many requests under way: nobody knows when one ends.
+const SLOT: Duration = Duration::from_secs(1);
+
+/// Everything that is counted of one. Small and plain; as good as new once it is [`Meter::is_idle`].
+#[derive(Clone, Debug, Default)]
+pub struct Meter {
+    buckets: [Bucket; 3],
+    running: u32,
+    /// From when on all its buckets are empty.
+    idle_at: Instant,
+}
+
+/// What was taken from each bucket.
+pub(super) type Marks = [Option<Mark>; 3];
+
+impl Meter {
+    /// How many things of each bucket a request is.
+    const fn sizes(tokens: u64) -> [u64; 3] {
+        [1, 1, tokens]
+    }
+
+    /// Whether a request of so many tokens may come now; else the limit that it would have to wait for longest, and
+    /// how long.
+    pub(super) fn fits(
+        &mut self,
+        quotas: &Quotas,
+        scope: &Scope,
+        tokens: u64,
+        now: Instant,
+    ) -> Result<(), (Reading, Full)> {
+        let mut worst: Option<(Reading, Full)> = None;
+        let sizes = Self::sizes(tokens);
+        for (bucket, ((rate, what), things)) in self.buckets.iter_mut().zip(quotas.rated().zip(sizes)) {
+            let Some(rate) = rate else { continue };
+            let Err(full) = bucket.fits(&rate, things, now) else { continue };
+            if worst.as_ref().is_none_or(|(_, before)| *before < full) {
+                worst = Some((rated(bucket, &rate, what, scope, now), full));
+            }
+        }
+        if let Some(most) = quotas.concurrent.filter(|most| self.running >= *most) {
+            let full = Full::For(SLOT);
+            if worst.as_ref().is_none_or(|(_, before)| *before < full) {
+                worst = Some((self.slots(most, scope), full));
+            }
+        }
+        worst.map_or(Ok(()), Err)
+    }
+
+    pub(super) fn take(&mut self, quotas: &Quotas, tokens: u64, now: Instant) -> Marks {
+        let mut marks = [None; 3];
+        let sizes = quotas.rated().zip(Self::sizes(tokens));
+        for ((bucket, ((rate, _), things)), mark) in self.buckets.iter_mut().zip(sizes).zip(&mut marks) {
+            *mark = rate.map(|rate| bucket.take(&rate, things, now));
+        }
+        self.running = self.running.saturating_add(1);
+        self.settle(quotas, now);
+        marks
+    }
+
+    /// A request is over. Of each bucket so many things are given back, or were used beyond what was taken.
+    pub(super) fn end(&mut self, quotas: &Quotas, marks: &Marks, over: [(u64, u64); 3], now: Instant) {
+        let rates = quotas.rated().zip(marks).zip(over);
+        for (bucket, (((rate, _), mark), (back, more))) in self.buckets.iter_mut().zip(rates) {
+            let (Some(rate), Some(mark)) = (rate, *mark) else { continue };
+            bucket.close(&rate, mark, back, now);
+            if more > 0 {
+                bucket.charge(&rate, more, now);
+            }
+        }
+        self.running = self.running.saturating_sub(1);
+        if self.running == 0 {
+            self.buckets.iter_mut().for_each(Bucket::forget);
+        }
+        self.settle(quotas, now);
+    }
+
+    fn settle(&mut self, quotas: &Quotas, now: Instant) {
+        let rated = self.buckets.iter_mut().zip(quotas.rated());
+        let empty = rated.filter_map(|(bucket, (rate, _))| Some(bucket.empty_in(&rate?, now)));
+        self.idle_at = now.after(empty.max().unwrap_or_default());
+    }
+
+    /// Nothing is under way and nothing is taken: it need not be kept.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        self.running == 0 && self.idle_at <= now
+    }
+
+    /// How each limit stands.
+    pub(super) fn read(&mut self, quotas: &Quotas, scope: &Scope, now: Instant, into: &mut Readings) {
+        for (bucket, (rate, what)) in self.buckets.iter_mut().zip(quotas.rated()) {
+            if let Some(rate) = rate {
+                into.note(rated(bucket, &rate, what, scope, now));
+            }
+        }
+        if let Some(most) = quotas.concurrent {
+            into.note(self.slots(most, scope));
+        }
+    }
+
+    fn slots(&self, most: u32, scope: &Scope) -> Reading {
+        let left = u64::from(most.saturating_sub(self.running));
+        let (what, scope, limit) = (What::Concurrent, scope.clone(), u64::from(most));
+        Reading { what, scope, limit, left, reset: None, rate: most }
+    }
+}
+
+fn rated(bucket: &mut Bucket, rate: &Rate, what: What, scope: &Scope, now: Instant) -> Reading {
+    Reading {
+        what,
+        scope: scope.clone(),
+        limit: u64::from(rate.burst),
+        left: bucket.left(rate, now),
+        reset: Some(bucket.empty_in(rate, now)),
+        rate: rate.per_period,
+    }
+}

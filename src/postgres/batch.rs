@@ -1,0 +1,553 @@
+//! One transaction: some accounts are locked, all that waits in them is decided, and what comes of it is written.
+//!
+//! Two round trips. In the first the rows are locked and, behind the lock, everything is read that this node does not know
+//! yet: entries that others wrote, and what the record holds of the ids in question. Then [`billing::Account`] decides. In
+//! the second everything is written and committed.
+//!
+//! Where the connection is lost in the second nobody knows whether it was committed. Each operation then remembers the hash
+//! of its entry, and is asked again: behind the account's lock, which PostgreSQL holds until it has ended the first try one
+//! way or the other, the entry is there or never will be.
+
+use super::desk::{Cell, How, Job, Turn, What, Work};
+use super::rows::{self, Columns};
+use super::session::{Session, within};
+use super::{PostgresError, load};
+use billing::{Account, Entry, Hash, Op, Refusal};
+use foldhash::{HashMap, HashSet};
+use futures::future::OptionFuture;
+use relay::ports::{BooksError, Mark, Posted};
+use std::collections::VecDeque;
+use tokio_postgres::types::ToSql;
+use vocab::{Instant, Pico};
+
+/// What a statement is given.
+type Values<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
+
+/// A tally is kept every so many entries of an account, so that loading it has no more than these to walk.
+pub(super) const TALLY_EVERY: u64 = 1_024;
+
+/// How many entries of others are read along with a lock. Whoever is further behind loads the account anew.
+const NEWS: i64 = 2_000;
+
+/// An account in the middle of a transaction.
+struct Taken {
+    turn: Turn,
+    id: i64,
+    account: Box<Account>,
+    jobs: Vec<Job>,
+    overdraft: Option<Pico>,
+    opening: Pico,
+    /// What came of each job.
+    outcomes: Vec<Outcome>,
+    /// Others wrote something since.
+    news: bool,
+}
+
+/// What came of a job.
+enum Outcome {
+    Done(Posted),
+    Refused(Refusal),
+    /// Nobody wants it any more.
+    Dropped,
+}
+
+/// What became of a transaction.
+#[derive(Default)]
+pub(super) struct Report {
+    /// Accounts that others have: to be tried again.
+    pub locked: Vec<Turn>,
+    /// Accounts with nothing left to be done now.
+    pub done: Vec<Turn>,
+    /// Accounts to be tried again because of the error.
+    pub again: Vec<Turn>,
+    pub error: Option<PostgresError>,
+    /// Something was committed.
+    pub wrote: bool,
+    /// How many operations wait no longer, and how many do that nobody asked for.
+    pub finished: usize,
+    pub added: usize,
+}
+
+/// Does one piece of work. `node` is who answers for the holds that it makes.
+pub(super) async fn run(session: &Session, work: Work, node: &str) -> Report {
+    let mut report = Report::default();
+    let mut taken = Vec::new();
+    for turn in work.turns {
+        let jobs = turn.cell.take();
+        // Nothing is done, and that is done in its turn.
+        if jobs.iter().all(|job| matches!(job.what, What::Flush) || (job.is_unwanted() && job.sent.is_none()))
+        {
+            report.finished += jobs.len();
+            for job in jobs {
+                answer(job.answer, Ok(posted(turn.cell.lock().shown(), false)));
+            }
+            report.done.push(turn);
+            continue;
+        }
+        match load(session, &turn.cell).await {
+            Ok((id, account)) => {
+                let terms = turn.cell.lock().terms;
+                let (overdraft, opening) = (terms.overdraft, terms.opening);
+                taken.push(Taken {
+                    turn,
+                    id,
+                    account,
+                    jobs,
+                    overdraft,
+                    opening,
+                    outcomes: Vec::new(),
+                    news: false,
+                });
+            }
+            Err(error) => {
+                fail(turn, jobs, &error, &mut report);
+                report.error = Some(error);
+            }
+        }
+    }
+    if taken.is_empty() {
+        return report;
+    }
+    let decided = match decide(session, &mut taken, work.waits, &mut report).await {
+        Ok(decided) => decided,
+        Err(error) => {
+            // A session that says that a lock was not to be had, or the like, is as good as before.
+            if !error.ends_session()
+                && within(async { Ok(session.client.batch_execute("ROLLBACK").await?) }).await.is_err()
+            {
+                report.error = Some(PostgresError::Unreachable("it did not roll back".into()));
+            }
+            let locked = error.is_locked();
+            for Taken { turn, jobs, id, account, .. } in taken {
+                if locked {
+                    put_back(&turn.cell, jobs, Some((id, account)));
+                    report.locked.push(turn);
+                } else {
+                    fail(turn, jobs, &error, &mut report);
+                }
+            }
+            if !locked {
+                report.error.get_or_insert(error);
+            }
+            return report;
+        }
+    };
+    match write(session, &taken, decided, node).await {
+        Ok(()) => {
+            report.wrote = true;
+            for taken in taken {
+                finish(taken, &mut report);
+            }
+        }
+        Err(error) => {
+            if !error.ends_session() {
+                // The transaction is over either way; this is for one that never came to its end.
+                let _ended = within(async { Ok(session.client.batch_execute("ROLLBACK").await?) }).await;
+            }
+            for Taken { turn, jobs, .. } in taken {
+                fail(turn, jobs, &error, &mut report);
+            }
+            report.error = Some(error);
+        }
+    }
+    report
+}
+
+/// Entries that were decided, in the order in which they are written, with their accounts' numbers.
+#[derive(Default)]
+struct Decided {
+    columns: Columns,
+    /// Accounts that have new entries.
+    heads: Vec<(i64, u64, Hash)>,
+    tallies: Vec<(i64, u64, String)>,
+    /// Ids that something was done with.
+    touched: Vec<(i64, String)>,
+}
+
+async fn load(session: &Session, cell: &Cell) -> Result<(i64, Box<Account>), PostgresError> {
+    let known = cell.lock().known.take();
+    match known {
+        Some(known) => Ok(known),
+        None => {
+            let (id, tally) = load::account(session, &cell.name).await?;
+            Ok((id, Box::new(Account::resume(tally, None))))
+        }
+    }
+}
+
+/// Locks, reads and decides. Accounts that others have are put back.
+async fn decide(
+    session: &Session,
+    taken: &mut Vec<Taken>,
+    waits: bool,
+    report: &mut Report,
+) -> Result<Decided, PostgresError> {
+    let ready = session.ready()?;
+    let ids: Vec<i64> = taken.iter().map(|t| t.id).collect();
+    let seqs: Vec<i64> = taken.iter().map(|t| t.account.tally().seq.cast_signed()).collect();
+    let (asked_of, asked) = asked(taken);
+    let lock = if waits { &ready.wait } else { &ready.lock };
+    let client = &session.client;
+    let (of, of_ids, behind): (Values<'_, 1>, Values<'_, 2>, Values<'_, 3>) =
+        ([&ids], [&asked_of, &asked], [&ids, &seqs, &NEWS]);
+    let all = async {
+        let (begun, locked, past, news) = futures::join!(
+            client.batch_execute("BEGIN"),
+            client.query(lock, &of),
+            client.query(&ready.past, &of_ids),
+            client.query(&ready.news, &behind),
+        );
+        begun?;
+        Ok((locked?, past?, news?))
+    };
+    let (locked, past, news) = within(all).await?;
+    let mut heads = HashMap::default();
+    for row in &locked {
+        let head: (i64, &[u8]) = (row.try_get(1)?, row.try_get(2)?);
+        heads.insert(row.try_get::<_, i64>(0)?, (head.0.cast_unsigned(), head.1.to_vec()));
+    }
+    let mut kept = Vec::with_capacity(taken.len());
+    for one in taken.drain(..) {
+        if heads.contains_key(&one.id) {
+            kept.push(one);
+        } else {
+            put_back(&one.turn.cell, one.jobs, Some((one.id, one.account)));
+            report.locked.push(one.turn);
+        }
+    }
+    *taken = kept;
+    let mut news = grouped(&news)?;
+    let mut past = grouped(&past)?;
+    let mut decided = Decided::default();
+    for one in taken {
+        let name = one.turn.cell.name.clone();
+        let news = news.remove(&one.id).unwrap_or_default();
+        let Some((seq, hash)) = heads.get(&one.id) else { continue };
+        catch_up(session, one, &news, *seq, hash).await?;
+        let mut of_id: HashMap<String, Vec<Entry>> = HashMap::default();
+        for row in past.remove(&one.id).unwrap_or_default() {
+            let entry = rows::entry(row, &name)?;
+            of_id.entry(entry.op_id.clone()).or_default().push(entry);
+        }
+        one.decide(of_id, &mut decided);
+    }
+    Ok(decided)
+}
+
+/// The ids of which the record is asked what it holds: all of them. What is open here may have been ended elsewhere.
+fn asked(taken: &[Taken]) -> (Vec<i64>, Vec<String>) {
+    let mut accounts = Vec::new();
+    let mut ids = Vec::new();
+    for one in taken {
+        let mut seen = HashSet::default();
+        for job in &one.jobs {
+            if let What::Op(op) = &job.what
+                && seen.insert(op.id())
+            {
+                accounts.push(one.id);
+                ids.push(op.id().to_owned());
+            }
+        }
+    }
+    (accounts, ids)
+}
+
+fn grouped(found: &[tokio_postgres::Row]) -> Result<HashMap<i64, Vec<&tokio_postgres::Row>>, PostgresError> {
+    let mut groups: HashMap<i64, Vec<_>> = HashMap::default();
+    for row in found {
+        groups.entry(rows::account(row)?).or_default().push(row);
+    }
+    Ok(groups)
+}
+
+/// Takes what others wrote, each entry checked, until the account is where its row says that it is.
+async fn catch_up(
+    session: &Session,
+    one: &mut Taken,
+    news: &[&tokio_postgres::Row],
+    seq: u64,
+    hash: &[u8],
+) -> Result<(), PostgresError> {
+    if !news.is_empty() {
+        one.news = true;
+        let mut tally = one.account.tally().clone();
+        for row in news {
+            tally.step(&rows::entry(row, &one.turn.cell.name)?)?;
+        }
+        if tally.seq < seq {
+            // Very far behind. The row is locked, so nothing is added meanwhile.
+            load::walk(session, one.id, &mut tally, seq).await?;
+        }
+        *one.account = Account::resume(tally, None);
+    }
+    let tally = one.account.tally();
+    if tally.seq != seq || tally.head != hash {
+        let name = &one.turn.cell.name;
+        return Err(PostgresError::Corrupt(format!(
+            "account {name} is said to end at entry {seq}, and ends at {}, or in another",
+            tally.seq
+        )));
+    }
+    Ok(())
+}
+
+impl Taken {
+    /// Decides all jobs in their order.
+    fn decide(&mut self, past: HashMap<String, Vec<Entry>>, decided: &mut Decided) {
+        self.account.set_overdraft(self.overdraft);
+        let before = self.account.tally().seq;
+        let mut fresh: Vec<Entry> = Vec::new();
+        let mut touched = HashSet::default();
+        if before == 0
+            && self.opening > Pico::ZERO
+            && self.jobs.iter().any(|job| matches!(job.what, What::Op(_)))
+        {
+            let op =
+                Op::Grant { id: "opening".into(), amount: self.opening, reason: "opening credit".into() };
+            let now = self.jobs.iter().map(|job| job.now).min().unwrap_or(Instant::ZERO);
+            match self.account.apply(op, &[], now) {
+                Ok(applied) => fresh.extend(applied.entry),
+                Err(refusal) => {
+                    tracing::error!(account = self.account.name(), %refusal, "the opening credit was not granted");
+                }
+            }
+        }
+        for job in &mut self.jobs {
+            let outcome = one(&mut self.account, job, &past, &mut fresh);
+            if let What::Op(op) = &job.what {
+                touched.insert(op.id().to_owned());
+            } else if let What::Orphan { id } = &job.what {
+                touched.insert(id.clone());
+            }
+            self.outcomes.push(outcome);
+        }
+        let tally = self.account.tally();
+        if tally.seq == before {
+            return;
+        }
+        decided.heads.push((self.id, tally.seq, tally.head));
+        if before / TALLY_EVERY != tally.seq / TALLY_EVERY
+            && let Ok(state) = serde_json::to_string(tally)
+        {
+            decided.tallies.push((self.id, tally.seq, state));
+        }
+        decided.touched.extend(touched.into_iter().map(|id| (self.id, id)));
+        for entry in fresh {
+            decided.columns.push(self.id, entry);
+        }
+    }
+}
+
+fn one(
+    account: &mut Account,
+    job: &mut Job,
+    past: &HashMap<String, Vec<Entry>>,
+    fresh: &mut Vec<Entry>,
+) -> Outcome {
+    let op = match &job.what {
+        What::Flush => return Outcome::Done(posted(account.balance(), false)),
+        What::Orphan { id } => {
+            let orphans = account.orphans(Instant::from_micros(u64::MAX));
+            match orphans.into_iter().find(|op| op.id() == id) {
+                Some(op) => op,
+                None => return Outcome::Dropped,
+            }
+        }
+        What::Op(op) => op.clone(),
+    };
+    let known = past.get(op.id()).map(Vec::as_slice).unwrap_or_default();
+    if let Some(sent) = job.sent.take()
+        && let Some(entry) = known.iter().find(|entry| entry.hash == sent)
+    {
+        // It was committed, and only the word of it was lost.
+        return Outcome::Done(posted(entry.balance_after, true));
+    }
+    if job.is_unwanted() {
+        return Outcome::Dropped;
+    }
+    let just = fresh.iter().filter(|entry| entry.op_id == op.id()).cloned();
+    let all: Vec<Entry> = known.iter().cloned().chain(just).collect();
+    match account.apply(op, &all, job.now) {
+        Ok(applied) => {
+            let done = posted(applied.balance, applied.entry.is_some());
+            job.sent = applied.entry.as_ref().map(|entry| entry.hash);
+            fresh.extend(applied.entry);
+            Outcome::Done(done)
+        }
+        Err(refusal) => Outcome::Refused(refusal),
+    }
+}
+
+/// Writes what was decided and commits.
+async fn write(
+    session: &Session,
+    taken: &[Taken],
+    decided: Decided,
+    node: &str,
+) -> Result<(), PostgresError> {
+    let Decided { columns: c, heads, tallies, touched } = decided;
+    let (ready, client) = (session.ready()?, &session.client);
+    if heads.is_empty() {
+        return within(async { Ok(client.batch_execute("COMMIT").await?) }).await;
+    }
+    let (mut of, mut ids, mut nodes, mut leases) = (vec![], vec![], vec![], vec![]);
+    let (mut gone_of, mut gone) = (vec![], vec![]);
+    let accounts: HashMap<i64, &Account> = taken.iter().map(|one| (one.id, &*one.account)).collect();
+    for (account, id) in touched {
+        match accounts.get(&account).and_then(|known| known.open(&id)) {
+            Some(open) => {
+                of.push(account);
+                leases.push(rows::until(open.lease_until));
+                nodes.push(node);
+                ids.push(id);
+            }
+            None => {
+                gone_of.push(account);
+                gone.push(id);
+            }
+        }
+    }
+    let (mut head_of, mut seqs, mut hashes) = (vec![], vec![], vec![]);
+    for (id, seq, hash) in heads {
+        head_of.push(id);
+        seqs.push(seq.cast_signed());
+        hashes.push(hash.to_vec());
+    }
+    let (mut tally_of, mut tally_seqs, mut states) = (vec![], vec![], vec![]);
+    for (id, seq, state) in tallies {
+        tally_of.push(id);
+        tally_seqs.push(seq.cast_signed());
+        states.push(state);
+    }
+    let entries: Values<'_, 12> = [
+        &c.account,
+        &c.seq,
+        &c.time,
+        &c.kind,
+        &c.op_id,
+        &c.amount,
+        &c.granted,
+        &c.settled,
+        &c.held,
+        &c.detail,
+        &c.prev_hash,
+        &c.hash,
+    ];
+    let head: Values<'_, 3> = [&head_of, &seqs, &hashes];
+    let hold: Values<'_, 4> = [&of, &ids, &nodes, &leases];
+    let unhold: Values<'_, 2> = [&gone_of, &gone];
+    let tally: Values<'_, 3> = [&tally_of, &tally_seqs, &states];
+    let all = async {
+        let (inserted, headed, held, unheld, kept, committed) = futures::join!(
+            client.execute(&ready.insert, &entries),
+            client.execute(&ready.heads, &head),
+            OptionFuture::from((!of.is_empty()).then(|| client.execute(&ready.hold, &hold))),
+            OptionFuture::from((!gone.is_empty()).then(|| client.execute(&ready.unhold, &unhold))),
+            OptionFuture::from((!states.is_empty()).then(|| client.execute(&ready.tally, &tally))),
+            client.batch_execute("COMMIT"),
+        );
+        // A statement that fails takes the transaction with it, whatever is said of the commit.
+        inserted?;
+        headed?;
+        held.transpose()?;
+        unheld.transpose()?;
+        kept.transpose()?;
+        committed?;
+        Ok(())
+    };
+    within(all).await
+}
+
+/// Tells everybody what came of it.
+fn finish(taken: Taken, report: &mut Report) {
+    let Taken { turn, id, account, jobs, outcomes, news, .. } = taken;
+    let mut unwanted = Vec::new();
+    report.finished += jobs.len();
+    {
+        let mut state = turn.cell.lock();
+        state.balance = account.balance();
+        if news {
+            // What others ended, as a sweep does, is not ours any more.
+            state.own.retain(|id, _| account.open(id).is_some());
+        }
+        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+            let Job { what, now, answer: waiting, effect, .. } = job;
+            state.came(effect);
+            match outcome {
+                Outcome::Dropped => drop(answer(waiting, Ok(posted(account.balance(), false)))),
+                Outcome::Refused(refusal) => match (waiting, what) {
+                    (Some(waiting), _) => drop(answer(Some(waiting), Err(BooksError::Refused(refusal)))),
+                    // Nobody waits for the end of a hold of our own: it can only have been swept meanwhile.
+                    (None, What::Op(op)) => tracing::error!(
+                        account = turn.cell.name, id = op.id(), charged = %effect.settled, %refusal,
+                        "a request's end was not taken: it was ended before, at its estimate"
+                    ),
+                    (None, _) => {}
+                },
+                Outcome::Done(done) => {
+                    let hold = match &what {
+                        What::Op(Op::Hold { id, .. }) if done.fresh => Some(id),
+                        What::Op(Op::Extend { id, .. }) if done.fresh && state.own.contains_key(id) => {
+                            Some(id)
+                        }
+                        _ => None,
+                    };
+                    let held = hold.and_then(|id| Some((id.clone(), account.open(id)?.held)));
+                    let heard = answer(waiting, Ok(done));
+                    match (held, &what) {
+                        (Some((id, _)), What::Op(Op::Hold { .. })) if !heard => unwanted.push((id, now)),
+                        (Some((id, held)), _) => drop(state.own.insert(id, held)),
+                        (None, _) => {}
+                    }
+                }
+            }
+        }
+        report.added += unwanted.len();
+        for (id, now) in unwanted {
+            // Whoever wanted it gave up waiting just before it was made.
+            let op = Op::Release { id, lines: vec![], why: "nobody waited for it".into() };
+            state.waiting.push_front(Job::new(What::Op(op), now, None));
+        }
+        state.known = Some((id, account));
+    }
+    report.done.push(Turn { cell: turn.cell, how: How::Together });
+}
+
+/// Puts the jobs of an account back in front of what came since.
+fn put_back(cell: &Cell, jobs: Vec<Job>, known: Option<(i64, Box<Account>)>) {
+    let mut state = cell.lock();
+    let mut waiting: VecDeque<Job> = jobs.into();
+    waiting.append(&mut state.waiting);
+    state.waiting = waiting;
+    state.known = known;
+}
+
+/// What becomes of an account's jobs after an error: another try, unless the same would come of it.
+fn fail(turn: Turn, jobs: Vec<Job>, error: &PostgresError, report: &mut Report) {
+    if error.passes() || turn.how != How::Alone {
+        put_back(&turn.cell, jobs, None);
+        // Alone the next time: whoever is at fault is then the only one who is hurt.
+        report.again.push(Turn { cell: turn.cell, how: How::Alone });
+        return;
+    }
+    report.finished += jobs.len();
+    let mut state = turn.cell.lock();
+    for job in jobs {
+        state.came(job.effect);
+        if let (None, What::Op(op)) = (&job.answer, &job.what) {
+            tracing::error!(account = turn.cell.name, id = op.id(), %error, "a request's end could not be written");
+        }
+        answer(job.answer, Err(BooksError::Down(error.to_string())));
+    }
+    drop(state);
+    report.done.push(turn);
+}
+
+pub(super) const fn posted(balance: billing::Balance, fresh: bool) -> Posted {
+    Posted { balance, fresh, mark: Mark(0) }
+}
+
+/// Returns whether anybody heard it, or nobody wanted to.
+fn answer(waiting: Option<super::desk::Answer>, with: Result<Posted, BooksError>) -> bool {
+    waiting.is_none_or(|waiting| waiting.send(with).is_ok())
+}
