@@ -46,6 +46,11 @@ impl Setup {
             let how = "catalogue: there are no files on the edge; put the catalogue into GLOBAL_CACHE as `catalogue.json`";
             return Err(vec![how.into()]);
         }
+        if config.store.postgres.is_some() {
+            return Err(vec![
+                "store.postgres: it is for native nodes; here the object ACCOUNT keeps the books".into(),
+            ]);
+        }
         let bound = |p: &ProviderConfig| p.base_url.starts_with("binding:");
         if !given.ai
             && let Some((name, _)) = config.providers.iter().find(|(_, p)| bound(p))
@@ -115,6 +120,7 @@ mod tests {
         for (text, ai, word) in [
             ("[servic]", true, "servic"),
             ("[service]\nbody_max = 0", true, "service.body_max"),
+            ("[store]\npostgres = \"WEIR_POSTGRES_URL\"", true, "store.postgres"),
             ("catalogue = \"models.json\"", true, "GLOBAL_CACHE"),
             ("[providers.x]\nkind = \"workers-ai\"\nbase_url = \"binding://AI\"", false, "binding AI"),
         ] {
