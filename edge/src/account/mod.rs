@@ -3,6 +3,7 @@
 //! An object of the platform has one of these; it runs one call at a time, so the account's decisions are serialised.
 //! Nothing here waits for anything.
 
+mod counts;
 mod import;
 mod letter;
 mod shelf;
@@ -10,6 +11,7 @@ mod slices;
 #[cfg(test)]
 mod tests;
 
+pub use counts::{Count, Counted, Counts};
 pub use import::{Import, Imported, import};
 pub use letter::{Done, Found, Letter, Post, Progress, Read, Reply, Slice, Verified};
 #[cfg(test)]

@@ -51,6 +51,9 @@ pub mod note {
     /// Slices of the balance that isolates have.
     pub const SLICES: &str = "slices";
 
+    /// What was counted against limits.
+    pub const COUNTS: &str = "counts";
+
     /// How far a request had come.
     pub fn progress(id: &str) -> String {
         format!("progress {id}")

@@ -11,6 +11,7 @@ mod heads;
 mod http;
 mod kv;
 mod later;
+mod limits;
 mod log;
 mod node;
 mod object;

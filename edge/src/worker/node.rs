@@ -4,6 +4,7 @@ use super::books::ObjectBooks;
 use super::clock::EdgeClock;
 use super::http::EdgeHttp;
 use super::later::{self, EdgeLater};
+use super::limits::ObjectLimits;
 use super::rough::RoughBooks;
 use super::{glue, kv};
 use crate::fresh::{Due, Freshness};
@@ -160,6 +161,9 @@ impl Node {
             registry.clone(),
             fleet,
         );
+        if let Some(accounts) = kv::binding(env, "ACCOUNT") {
+            relay.limit_with(Arc::new(ObjectLimits::new(accounts, format!("{:016x}", chance()))));
+        }
         let now = clock.now();
         let seed = variable(env, "WEIR_SEED").and_then(|text| text.trim().parse().ok());
         Ok(Self {

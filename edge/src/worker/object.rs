@@ -7,7 +7,7 @@
 use super::clock::EdgeClock;
 use super::sql::SqlShelf;
 use super::{glue, kv};
-use crate::account::{Broken, Desk, Import, Imported, Letter, Shelf, import, note};
+use crate::account::{Broken, Count, Counts, Desk, Import, Imported, Letter, Shelf, import, note};
 use crate::record::{self, Reach};
 use relay::ports::Clock as _;
 use serde::Serialize;
@@ -31,6 +31,7 @@ pub struct Account {
     storage: JsValue,
     env: Env,
     desk: RefCell<Option<Desk<SqlShelf>>>,
+    counts: RefCell<Option<Counts>>,
     /// Up to where the record is in KV, where that is known.
     copied: Cell<Option<u64>>,
     /// How often in a row KV has failed.
@@ -46,6 +47,7 @@ impl DurableObject for Account {
             storage: storage.unwrap_or(JsValue::UNDEFINED),
             env,
             desk: RefCell::default(),
+            counts: RefCell::default(),
             copied: Cell::default(),
             failures: Cell::default(),
             alarm: Cell::default(),
@@ -57,6 +59,7 @@ impl DurableObject for Account {
         let body = JsFuture::from(request.inner().text()?).await?.as_string().unwrap_or_default();
         let answer = match path.as_str() {
             "/" => read(&body).and_then(|letter| self.serve(letter)),
+            "/count" => read(&body).and_then(|what| self.count(what)),
             "/sweep" => read(&body).and_then(|ask| self.sweep(&ask)),
             "/import" => read(&body).and_then(|part| self.import(&part)),
             "/copied" => read(&body).and_then(|copied| self.copied_by_hand(&copied)),
@@ -104,6 +107,19 @@ impl Account {
         let reply = self.at_desk(&account, |desk| desk.serve(letter, now))?;
         self.arm();
         written(&reply)
+    }
+
+    /// Counts a request against limits. That of an account is done by the account's own object, what accounts share by
+    /// one of its own, which has no books.
+    fn count(&self, what: Count) -> Result<String, String> {
+        let mut shelf = self.shelf()?;
+        let mut counts = self.counts.borrow_mut();
+        let counts = counts.get_or_insert_with(|| Counts::open(&shelf));
+        let (told, kept) = counts.count(what, EdgeClock.now(), &mut shelf);
+        if let Err(why) = kept {
+            tracing::warn!(why, "what was counted against limits is in memory alone");
+        }
+        written(&told)
     }
 
     fn sweep(&self, ask: &Sweep) -> Result<String, String> {

@@ -176,6 +176,16 @@ impl Bucket {
         });
     }
 
+    /// How full it was, and when.
+    pub const fn level(&self) -> (u64, Instant) {
+        (self.level, self.at)
+    }
+
+    /// One that was so full then, with nothing to be closed.
+    pub fn resume(level: u64, at: Instant) -> Self {
+        Self { level, at, ..Self::default() }
+    }
+
     /// Nobody closes anything any more.
     pub fn forget(&mut self) {
         self.lows.clear();

@@ -1,11 +1,11 @@
 //! All that is counted, by name, and a request against several of it at once.
 
 use super::meter::{Marks, Meter};
-use super::reading::{Reading, Readings, Scope};
+use super::reading::{Reading, Readings, Scope, What};
 use super::{Full, Quotas};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use vocab::{Duration, Instant};
+use vocab::{Duration, Instant, Name};
 
 /// So many meters are kept before it is looked whether some need not be.
 const KEPT_MIN: usize = 1_024;
@@ -14,9 +14,25 @@ const KEPT_MIN: usize = 1_024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub scope: Scope,
+    /// Who counts it, where each account has somebody who does: its name, or none for what accounts share.
+    pub home: Option<Name>,
     /// What is counted under: the same for all that count together, and for nobody else.
     pub counter: Arc<str>,
     pub quotas: Arc<Quotas>,
+}
+
+impl Rule {
+    /// How it stands, by what somebody else has read of it. None: it limits nothing of the kind.
+    pub fn reading(&self, what: What, left: u64, reset: Option<Duration>) -> Option<Reading> {
+        let (limit, rate) = match what {
+            What::Concurrent => (self.quotas.concurrent?, self.quotas.concurrent?),
+            what => {
+                let rate = self.quotas.rated().find(|(_, of)| *of == what)?.0?;
+                (rate.burst, rate.per_period)
+            }
+        };
+        Some(Reading { what, scope: self.scope.clone(), limit: u64::from(limit), left, reset, rate })
+    }
 }
 
 /// How many tokens a request is taken for when it comes.
@@ -46,6 +62,8 @@ pub struct Taken {
     rules: Vec<Share>,
     /// How its limits stand with it.
     pub readings: Readings,
+    /// What it is called by whoever counts it, where that is somebody else.
+    pub ticket: Option<Name>,
 }
 
 /// What it took of one.
@@ -57,6 +75,12 @@ struct Share {
 }
 
 impl Taken {
+    /// It was taken by somebody else, who knows it by this ticket.
+    pub fn elsewhere(rules: Vec<Rule>, readings: Readings, ticket: Name) -> Self {
+        let share = |rule| Share { rule, marks: Marks::default(), tokens: 0 };
+        Self { rules: rules.into_iter().map(share).collect(), readings, ticket: Some(ticket) }
+    }
+
     /// The limits that it took from.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter().map(|share| &share.rule)
@@ -81,6 +105,8 @@ pub enum Use {
     Tokens(u64),
     /// Before anything was asked of anybody: it counts nowhere.
     Nothing,
+    /// Nobody will know: it used what it was taken for.
+    Unknown,
 }
 
 /// Where meters are found. Nobody else counts while one of these is held.
@@ -121,7 +147,7 @@ pub trait Meters {
             meter.read(&rule.quotas, &rule.scope, now, &mut readings);
             Share { rule, marks, tokens }
         });
-        Ok(Taken { rules: taken.collect(), readings })
+        Ok(Taken { rules: taken.collect(), readings, ticket: None })
     }
 
     /// A request is over: gives back what it did not use, and counts what it used beyond its estimate.
@@ -129,6 +155,7 @@ pub trait Meters {
         for Share { rule, marks, tokens } in &taken.rules {
             let over = match used {
                 Use::Nothing => [(1, 0), (1, 0), (*tokens, 0)],
+                Use::Unknown => [(0, 0); 3],
                 Use::Tokens(used) => {
                     [(0, 0), (0, 0), (tokens.saturating_sub(used), used.saturating_sub(*tokens))]
                 }
@@ -153,6 +180,22 @@ impl Counters {
 
     pub fn is_empty(&self) -> bool {
         self.meters.is_empty()
+    }
+
+    /// Drops those that are as good as new.
+    pub fn tidy(&mut self, now: Instant) {
+        self.meters.retain(|_, meter| !meter.is_idle(now));
+    }
+
+    /// What was taken, by name, without what is under way: for [`Counters::resume`].
+    pub fn levels(&self) -> impl Iterator<Item = (&Name, [u64; 7])> {
+        self.meters.iter().map(|(name, meter)| (name, meter.levels()))
+    }
+
+    /// Goes on from what was taken then.
+    pub fn resume(levels: impl IntoIterator<Item = (Name, [u64; 7])>) -> Self {
+        let meters = levels.into_iter().map(|(name, levels)| (name, Meter::resume(levels)));
+        Self { meters: meters.collect(), most: 0 }
     }
 }
 

@@ -86,6 +86,19 @@ impl Meter {
         self.idle_at = now.after(empty.max().unwrap_or_default());
     }
 
+    /// Of each bucket how full it was and when, and from when on all are empty, in microseconds.
+    pub(super) const fn levels(&self) -> [u64; 7] {
+        let [a, b, c] = &self.buckets;
+        let ((a, at_a), (b, at_b), (c, at_c)) = (a.level(), b.level(), c.level());
+        [a, at_a.as_micros(), b, at_b.as_micros(), c, at_c.as_micros(), self.idle_at.as_micros()]
+    }
+
+    pub(super) fn resume([a, at_a, b, at_b, c, at_c, idle]: [u64; 7]) -> Self {
+        let bucket = |(level, at)| Bucket::resume(level, Instant::from_micros(at));
+        let buckets = [(a, at_a), (b, at_b), (c, at_c)].map(bucket);
+        Self { buckets, running: 0, idle_at: Instant::from_micros(idle) }
+    }
+
     /// Nothing is under way and nothing is taken: it need not be kept.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         self.running == 0 && self.idle_at <= now

@@ -17,6 +17,10 @@ pub enum What {
     Concurrent,
 }
 
+impl What {
+    pub const ALL: [Self; 4] = [Self::Minute, Self::Hour, Self::Tokens, Self::Concurrent];
+}
+
 /// Whose limit it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -91,7 +95,7 @@ pub struct Readings {
 }
 
 impl Readings {
-    pub(super) fn note(&mut self, reading: Reading) {
+    pub fn note(&mut self, reading: Reading) {
         let place = match reading.what {
             What::Minute | What::Hour => &mut self.requests,
             What::Tokens => &mut self.tokens,
@@ -102,9 +106,17 @@ impl Readings {
         }
     }
 
+    /// Notes others, that were read elsewhere.
+    pub fn join(&mut self, others: Self) {
+        others.all().cloned().for_each(|reading| self.note(reading));
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Reading> {
+        [&self.requests, &self.tokens, &self.concurrent].into_iter().flatten()
+    }
+
     /// The one nearest to exhaustion.
     pub fn nearest(&self) -> Option<&Reading> {
-        let all = [&self.requests, &self.tokens, &self.concurrent].into_iter().flatten();
-        all.reduce(|nearest, other| if other.is_nearer(nearest) { other } else { nearest })
+        self.all().reduce(|nearest, other| if other.is_nearer(nearest) { other } else { nearest })
     }
 }

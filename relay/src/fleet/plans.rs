@@ -45,7 +45,13 @@ impl Limited {
     }
 
     /// Puts a request under it.
-    fn on(&self, leave: &mut Leave, scope: impl FnOnce() -> Scope, counter: impl FnOnce() -> String) {
+    fn on(
+        &self,
+        leave: &mut Leave,
+        home: Option<&str>,
+        scope: impl FnOnce() -> Scope,
+        counter: impl FnOnce() -> String,
+    ) {
         if self.is_nothing() {
             return;
         }
@@ -57,7 +63,7 @@ impl Limited {
         }
         if let Some(quotas) = &self.counted {
             let (counter, quotas) = (counter().into(), Arc::clone(quotas));
-            leave.rules.push(Rule { scope, counter, quotas });
+            leave.rules.push(Rule { scope, home: home.map(Name::from), counter, quotas });
         }
     }
 }
@@ -152,20 +158,27 @@ impl Plans {
             leave.plan = Some(name.clone());
             plan.key_limits.on(
                 &mut leave,
+                Some(of),
                 || Scope::PlanKey(name.clone()),
                 || format!("plan key\n{name}\n{of}\n{}", which(caller)),
             );
             plan.limits.on(
                 &mut leave,
+                Some(of),
                 || Scope::PlanAccount(name.clone()),
                 || format!("plan account\n{name}\n{of}"),
             );
-            plan.shared_limits.on(&mut leave, || Scope::Plan(name.clone()), || format!("plan\n{name}"));
+            plan.shared_limits.on(&mut leave, None, || Scope::Plan(name.clone()), || format!("plan\n{name}"));
         }
         if let Some(account) = account {
             let of = &caller.account;
-            account.key_limits.on(&mut leave, || Scope::Key, || format!("key\n{of}\n{}", which(caller)));
-            account.limits.on(&mut leave, || Scope::Account, || format!("account\n{of}"));
+            account.key_limits.on(
+                &mut leave,
+                Some(of),
+                || Scope::Key,
+                || format!("key\n{of}\n{}", which(caller)),
+            );
+            account.limits.on(&mut leave, Some(of), || Scope::Account, || format!("account\n{of}"));
         }
         Ok((!leave.is_nothing()).then_some(leave))
     }

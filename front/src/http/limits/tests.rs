@@ -6,7 +6,7 @@ use std::sync::Arc;
 const NOW: Instant = Instant::from_secs(1_800_000_000);
 
 fn readings(quotas: Quotas) -> Readings {
-    let rule = Rule { scope: Scope::Account, counter: "a".into(), quotas: Arc::new(quotas) };
+    let rule = Rule { scope: Scope::Account, home: None, counter: "a".into(), quotas: Arc::new(quotas) };
     let estimate = Estimate { input: 30, output: 300 };
     Counters::default().take(vec![rule], estimate, NOW).unwrap().readings
 }

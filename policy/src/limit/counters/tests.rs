@@ -10,7 +10,7 @@ const fn input(tokens: u64) -> Estimate {
 const NOW: Instant = Instant::from_secs(1_800_000_000);
 
 fn rule(counter: &str, scope: Scope, quotas: Quotas) -> Rule {
-    Rule { scope, counter: counter.into(), quotas: Arc::new(quotas) }
+    Rule { scope, home: None, counter: counter.into(), quotas: Arc::new(quotas) }
 }
 
 fn per_minute(requests: u32) -> Quotas {
@@ -50,6 +50,34 @@ fn the_longest_wait_is_told() {
     counters.end(&first, Use::Tokens(0), NOW);
     let at = NOW.after(over.wait.unwrap());
     assert!(counters.take(rules(), NONE, at).is_ok(), "whoever waits that long is let in");
+}
+
+#[test]
+fn a_request_that_nobody_hears_of_again_used_what_it_was_taken_for() {
+    let mut counters = Counters::default();
+    let limit = Quotas { concurrent: Some(1), tokens_per_minute: Some(100), ..per_minute(2) };
+    let rules = || vec![rule("a", Scope::Account, limit)];
+    let first = counters.take(rules(), input(30), NOW).unwrap();
+    counters.end(&first, Use::Unknown, NOW);
+    let second = counters.take(rules(), input(30), NOW).unwrap().readings;
+    assert_eq!((second.requests.unwrap().left, second.tokens.unwrap().left), (0, 40));
+}
+
+#[test]
+fn taken_up_again_it_is_what_was_taken_without_what_is_under_way() {
+    let mut counters = Counters::default();
+    let limit = Quotas { concurrent: Some(1), tokens_per_minute: Some(100), ..per_minute(2) };
+    let rules = || vec![rule("a", Scope::Account, limit)];
+    counters.take(rules(), input(30), NOW).unwrap();
+    let resumed = || Counters::resume(counters.levels().map(|(name, levels)| (name.clone(), levels)));
+    let mut read = resumed();
+    let readings = read.take(rules(), input(30), NOW).unwrap().readings;
+    assert_eq!((readings.requests.unwrap().left, readings.tokens.unwrap().left), (0, 40));
+    read.tidy(NOW.after(Duration::from_secs(60)));
+    assert_eq!(read.len(), 1, "one is under way");
+    let mut idle = resumed();
+    idle.tidy(NOW.after(Duration::from_secs(60)));
+    assert!(idle.is_empty());
 }
 
 #[test]
