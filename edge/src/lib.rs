@@ -8,6 +8,7 @@ pub mod account;
 pub mod approximate;
 pub mod fresh;
 pub mod hints;
+pub mod keys;
 pub mod purse;
 pub mod record;
 pub mod setup;

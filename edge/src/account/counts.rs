@@ -101,7 +101,7 @@ impl Counted {
             let what = What::ALL.iter().position(|what| *what == reading.what)?;
             Some([rule as u64, what as u64, reading.left, number(reading.reset)])
         };
-        let readings = told.map_or_else(|over| &over.readings, |readings| readings);
+        let readings = told.unwrap_or_else(|over| &over.readings);
         let limits = readings.all().filter_map(row).collect();
         let over = told.err();
         let wait = over.map_or(0, |over| number(over.wait));

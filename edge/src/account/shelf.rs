@@ -38,6 +38,8 @@ pub trait Shelf {
     fn note(&self, name: &str) -> Result<Option<String>, Self::Error>;
     fn take_note(&mut self, name: &str, text: &str) -> Result<(), Self::Error>;
     fn drop_note(&mut self, name: &str) -> Result<(), Self::Error>;
+    /// Those whose names begin so and come after this one, in the order of their names, at most so many.
+    fn notes(&self, beginning: &str, after: &str, limit: u32) -> Result<Vec<String>, Self::Error>;
 }
 
 /// Names of notes.
@@ -166,6 +168,12 @@ pub mod memory {
         fn drop_note(&mut self, name: &str) -> Result<(), String> {
             self.notes.remove(name);
             Ok(())
+        }
+
+        fn notes(&self, beginning: &str, after: &str, limit: u32) -> Result<Vec<String>, String> {
+            let wanted =
+                self.notes.iter().filter(|(name, _)| name.starts_with(beginning) && name.as_str() > after);
+            Ok(wanted.take(limit as usize).map(|(_, text)| text.clone()).collect())
         }
     }
 }

@@ -337,6 +337,16 @@ export class Shelf {
     this.sql.exec("DELETE FROM note WHERE name = ?", name);
   }
 
+  /** Notes by the beginning of their names, a line each; after a name, in the order of names. */
+  notes(beginning, after, limit) {
+    return this.rows(
+      "SELECT text FROM note WHERE name > ?1 AND substr(name, 1, length(?2)) = ?2 ORDER BY name LIMIT ?3",
+      after,
+      beginning,
+      limit,
+    );
+  }
+
   /** To be called at a time, in milliseconds since 1970. A failure of this is one of the storage as a whole. */
   alarm(time) {
     this.storage.setAlarm(time).catch(() => {});
@@ -389,6 +399,35 @@ export const list = async (kv, prefix, cursor, limit) => {
 export const forget = async (kv, keys) => {
   for (const name of keys.split("\n")) await kv.delete(name);
 };
+
+/** Bytes that nobody can guess. */
+export const secret = (length) => crypto.getRandomValues(new Uint8Array(length));
+
+const RS256 = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+/** Public keys that were taken in before: taking one in costs more than a check. */
+const taken = new Map();
+
+/** Whether a signature is by the private half of a key, a JWK. */
+export const verify = (number, jwk, message, signature) => {
+  if (!taken.has(jwk)) {
+    if (taken.size >= 16) taken.clear();
+    taken.set(jwk, crypto.subtle.importKey("jwk", JSON.parse(jwk), RS256, false, ["verify"]));
+  }
+  const [said, signed] = [message.slice(), signature.slice()];
+  bringing(number, taken.get(jwk).then((key) => crypto.subtle.verify(RS256, key, signed, said)));
+};
+
+/** Makes a private key ready; with its public half as a set of keys. */
+export const signer = (number, pkcs8) => {
+  const take = async (bytes) => {
+    const key = await crypto.subtle.importKey("pkcs8", bytes, RS256, true, ["sign"]);
+    const { kty, n, e } = await crypto.subtle.exportKey("jwk", key);
+    return [key, JSON.stringify({ keys: [{ kty, n, e }] })];
+  };
+  bringing(number, take(pkcs8.slice()));
+};
+
+export const sign = (number, key, message) => bringing(number, crypto.subtle.sign(RS256, key, message.slice()));
 
 /** 64 bits of chance, as two halves. */
 export const chance = () => crypto.getRandomValues(new Uint32Array(2));

@@ -1,6 +1,6 @@
 //! JavaScript as it is called from here: see `glue.js`.
 
-use js_sys::{Promise, Uint32Array};
+use js_sys::{Promise, Uint8Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Request, Response};
 
@@ -16,6 +16,10 @@ extern "C" {
     pub fn pieces(request: &Request) -> Pieces;
     pub fn respond(status: u16, heads: &str, body: Option<&[u8]>) -> Response;
     pub fn answer(door: &Door, status: u16, heads: &str, body: Option<&[u8]>);
+    pub fn secret(length: u32) -> Uint8Array;
+    pub fn verify(number: u32, jwk: &str, message: &[u8], signature: &[u8]);
+    pub fn signer(number: u32, pkcs8: &[u8]);
+    pub fn sign(number: u32, key: &JsValue, message: &[u8]);
     pub fn chance() -> Uint32Array;
     pub fn board() -> Promise;
     pub fn pin(text: &str) -> Promise;
@@ -82,6 +86,8 @@ extern "C" {
     pub fn take(this: &Shelf, name: &str, text: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
     pub fn drop(this: &Shelf, name: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn notes(this: &Shelf, beginning: &str, after: &str, limit: u32) -> Result<String, JsValue>;
     #[wasm_bindgen(method)]
     pub fn alarm(this: &Shelf, time: f64);
 

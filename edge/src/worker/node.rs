@@ -2,6 +2,8 @@
 
 use super::books::ObjectBooks;
 use super::clock::EdgeClock;
+use super::crypto::EdgeCrypto;
+use super::directory::ObjectKeys;
 use super::http::EdgeHttp;
 use super::later::{self, EdgeLater};
 use super::limits::ObjectLimits;
@@ -15,7 +17,7 @@ use relay::Relay;
 use relay::config::Config;
 use relay::fleet::Fleet;
 use relay::metrics::Registry;
-use relay::ports::{Books, Clock};
+use relay::ports::{Books, Clock, Directory, NotHere};
 use relay::still::{self, Still};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -161,20 +163,24 @@ impl Node {
             registry.clone(),
             fleet,
         );
+        let local = variable(env, "WEIR_LOCAL").is_some_and(|text| text == "true");
+        let mut directory: Arc<dyn Directory> = Arc::new(NotHere);
         if let Some(accounts) = kv::binding(env, "ACCOUNT") {
+            directory = Arc::new(ObjectKeys::new(accounts.clone(), local));
             relay.limit_with(Arc::new(ObjectLimits::new(accounts, format!("{:016x}", chance()))));
         }
+        let front = Front::new(relay.clone()).knowing(directory, Arc::new(EdgeCrypto));
         let now = clock.now();
         let seed = variable(env, "WEIR_SEED").and_then(|text| text.trim().parse().ok());
         Ok(Self {
-            front: Front::new(relay.clone()).seeded(seed),
+            front: front.seeded(seed),
             relay,
             books,
             rhythm: RefCell::default(),
             clock,
             registry,
             dice: RefCell::new(Dice::seeded(chance())),
-            local: variable(env, "WEIR_LOCAL").is_some_and(|text| text == "true"),
+            local,
             sources: RefCell::new(sources),
             fresh: RefCell::new(Freshness::new(now)),
         })

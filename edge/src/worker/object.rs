@@ -8,6 +8,7 @@ use super::clock::EdgeClock;
 use super::sql::SqlShelf;
 use super::{glue, kv};
 use crate::account::{Broken, Count, Counts, Desk, Import, Imported, Letter, Shelf, import, note};
+use crate::keys;
 use crate::record::{self, Reach};
 use relay::ports::Clock as _;
 use serde::Serialize;
@@ -60,6 +61,7 @@ impl DurableObject for Account {
         let answer = match path.as_str() {
             "/" => read(&body).and_then(|letter| self.serve(letter)),
             "/count" => read(&body).and_then(|what| self.count(what)),
+            "/keys" => read(&body).and_then(|ask| self.keys(&ask)),
             "/sweep" => read(&body).and_then(|ask| self.sweep(&ask)),
             "/import" => read(&body).and_then(|part| self.import(&part)),
             "/copied" => read(&body).and_then(|copied| self.copied_by_hand(&copied)),
@@ -120,6 +122,11 @@ impl Account {
             tracing::warn!(why, "what was counted against limits is in memory alone");
         }
         written(&told)
+    }
+
+    /// Keeps all managed keys: see [`keys::OBJECT`].
+    fn keys(&self, ask: &keys::Ask) -> Result<String, String> {
+        written(&keys::serve(ask, &mut self.shelf()?, EdgeClock.now())?)
     }
 
     fn sweep(&self, ask: &Sweep) -> Result<String, String> {

@@ -117,4 +117,9 @@ impl Shelf for SqlShelf {
     fn drop_note(&mut self, name: &str) -> Result<(), String> {
         self.0.drop(name).map_err(failed)
     }
+
+    fn notes(&self, beginning: &str, after: &str, limit: u32) -> Result<Vec<String>, String> {
+        let text = self.0.notes(beginning, after, limit).map_err(failed)?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
 }

@@ -4,4 +4,4 @@
 pub const HOME: &str = include_str!("home.html");
 
 /// The description of every path.
-pub const OPENAPI: &str = include_str!("../../openapi.json");
+pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
