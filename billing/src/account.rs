@@ -4,7 +4,7 @@
 //! on, not by what ever went on. Whether an id was *done* before is therefore not in it: whoever keeps the record
 //! hands in what it says of the id (`past`), which is nothing for nearly every operation.
 
-use crate::{Balance, Entry, Kind, Line, Op, Open, Refusal, Tally, Windows, detail, tally};
+use crate::{Balance, Entry, Kind, Line, Op, Open, Refusal, Repeat, Tally, Windows, detail, tally};
 use std::borrow::Cow;
 use vocab::{Cap, Instant, Pico, Usage};
 
@@ -140,7 +140,9 @@ impl Account {
         {
             let same = past.iter().find(|entry| entry.kind == op.kind()).is_some_and(|entry| op.is_in(entry));
             return match op {
-                Op::Extend { id, .. } if end.kind != Kind::Grant => Err(Refusal::NoHold { id: id.clone() }),
+                Op::Extend { id, .. } if matches!(end.kind, Kind::Settle | Kind::Release) => {
+                    Err(Refusal::NoHold { id: id.clone() })
+                }
                 _ if same => Ok(Verdict::Again),
                 _ => conflict(),
             };
@@ -199,7 +201,12 @@ impl Account {
                     next,
                 })
             }
-            (Op::Grant { .. }, Some(_)) => conflict(),
+            (Op::Repeat { of, saved, .. }, None) => Ok(Verdict::Do {
+                amount: Pico::ZERO,
+                detail: detail::repeat_text(of, positive(*saved)?),
+                next,
+            }),
+            (Op::Grant { .. } | Op::Repeat { .. }, Some(_)) => conflict(),
             (Op::Extend { id, .. } | Op::Settle { id, .. } | Op::Release { id, .. }, None) => {
                 Err(Refusal::NoHold { id: id.clone() })
             }
@@ -237,7 +244,7 @@ impl Account {
         let windows = if let Op::Hold { caps, .. } = &op { self.windows(caps) } else { Windows::new() };
         let Tally { open, budgets, .. } = &mut self.tally;
         match op {
-            Op::Grant { id, .. } => id,
+            Op::Grant { id, .. } | Op::Repeat { id, .. } => id,
             Op::Hold { id, amount, estimate, lease_until, tags, caps: _ } => {
                 budgets.hold(&windows, amount);
                 let (held, extensions) = (amount, Vec::new());
@@ -273,6 +280,8 @@ impl Op {
             Self::Extend { .. } => Kind::Extend,
             Self::Settle { .. } => Kind::Settle,
             Self::Release { .. } => Kind::Release,
+            Self::Repeat { by: Repeat::Hit, .. } => Kind::Hit,
+            Self::Repeat { by: Repeat::Replay, .. } => Kind::Replay,
         }
     }
 
@@ -293,6 +302,7 @@ impl Op {
             Self::Release { lines, why, .. } => tally::read::<detail::Release>(entry)
                 .ok()
                 .map(|was| detail::release_text(was.held, was.hold, lines, why)),
+            Self::Repeat { of, saved, .. } => Some(detail::repeat_text(of, *saved)),
         };
         text.is_some_and(|text| text == entry.detail)
     }

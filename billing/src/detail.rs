@@ -56,6 +56,14 @@ pub(crate) struct Release<'a> {
     pub why: Cow<'a, str>,
 }
 
+/// Of a hit and of a replay.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Repeat<'a> {
+    /// The request whose answer it was.
+    pub of: Cow<'a, str>,
+    pub saved: Pico,
+}
+
 /// The text of a detail. Nothing here can fail to be written: no map has a key that is no string.
 pub(crate) fn text(detail: &impl Serialize, room: usize) -> String {
     let mut bytes = Vec::with_capacity(room);
@@ -63,6 +71,11 @@ pub(crate) fn text(detail: &impl Serialize, room: usize) -> String {
         Ok(()) => String::from_utf8(bytes).unwrap_or_default(),
         Err(_) => String::new(),
     }
+}
+
+/// A hit's detail, and a replay's.
+pub(crate) fn repeat_text(of: &str, saved: Pico) -> String {
+    text(&Repeat { of: Cow::Borrowed(of), saved }, 40 + of.len())
 }
 
 /// A hold's detail. Tags that are no JSON are kept as a JSON string.

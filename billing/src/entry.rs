@@ -11,7 +11,7 @@
 //! | account | length in bytes as u32, then UTF-8 |
 //! | seq | u64: 1, 2, 3 … within the account |
 //! | time | u64: microseconds since 1970-01-01 UTC |
-//! | kind | length as u32, then ASCII: `grant`, `hold`, `extend`, `settle`, `release` |
+//! | kind | length as u32, then ASCII: `grant`, `hold`, `extend`, `settle`, `release`, `hit`, `replay` |
 //! | op_id | length as u32, then UTF-8 |
 //! | amount | i128 two's complement, picodollars |
 //! | granted, settled, held | three i128: the account after this entry |
@@ -41,10 +41,15 @@ pub enum Kind {
     Extend,
     Settle,
     Release,
+    /// A request was answered out of the cache.
+    Hit,
+    /// A request that came again was told what it was told before.
+    Replay,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [Self::Grant, Self::Hold, Self::Extend, Self::Settle, Self::Release];
+    pub const ALL: [Self; 7] =
+        [Self::Grant, Self::Hold, Self::Extend, Self::Settle, Self::Release, Self::Hit, Self::Replay];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,6 +58,8 @@ impl Kind {
             Self::Extend => "extend",
             Self::Settle => "settle",
             Self::Release => "release",
+            Self::Hit => "hit",
+            Self::Replay => "replay",
         }
     }
 
@@ -76,7 +83,7 @@ pub struct Entry {
     pub time: Instant,
     pub kind: Kind,
     pub op_id: String,
-    /// What was granted, set aside or charged. Zero for a release.
+    /// What was granted, set aside or charged. Zero where nothing was: for a release, a hit, a replay.
     pub amount: Pico,
     pub balance_after: Balance,
     /// JSON text, see `docs/ledger-format.md`. Kept and hashed as it is.

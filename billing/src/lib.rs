@@ -28,5 +28,5 @@ pub use charge::{Charge, Item, Unpriced, charge, cost};
 pub use credits::{Credit, Credits};
 pub use entry::{Entry, GENESIS, Hash, Kind, hex, link};
 pub use estimate::{expected, worst, worst_under};
-pub use op::{Balance, Line, Op, Refusal};
+pub use op::{Balance, Line, Op, Refusal, Repeat};
 pub use tally::{BadEntry, Flaw, Open, Summary, Tally, verify};

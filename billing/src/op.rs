@@ -51,6 +51,25 @@ pub enum Op {
     Settle { id: String, lines: Vec<Line>, estimated: bool },
     /// The request ended and nothing was used.
     Release { id: String, lines: Vec<Line>, why: String },
+    /// The request was told what another had been told before. Nobody was asked, nothing is charged.
+    Repeat {
+        id: String,
+        by: Repeat,
+        /// The request whose answer it was.
+        of: String,
+        /// What that one was charged.
+        saved: Pico,
+    },
+}
+
+/// Why a request was told an answer that was there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeat {
+    /// The cache had it.
+    Hit,
+    /// It is the same request, come again under its idempotency key.
+    Replay,
 }
 
 impl Op {
@@ -60,7 +79,8 @@ impl Op {
             | Self::Hold { id, .. }
             | Self::Extend { id, .. }
             | Self::Settle { id, .. }
-            | Self::Release { id, .. } => id,
+            | Self::Release { id, .. }
+            | Self::Repeat { id, .. } => id,
         }
     }
 }

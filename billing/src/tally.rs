@@ -75,7 +75,7 @@ pub enum Flaw {
     Detail,
     /// The amount does not follow from the detail, or is negative.
     Amount,
-    /// Opens a hold that is open, or ends one that is not.
+    /// Opens a hold that is open, ends one that is not, or has one and needs none.
     Hold,
     /// The balance does not follow from the one before.
     Balance,
@@ -215,6 +215,12 @@ impl Tally {
                 }
                 next.held = take(next.held, given_back(detail.held, detail.hold)?)?;
             }
+            Kind::Hit | Kind::Replay => {
+                let detail: detail::Repeat<'_> = read(entry)?;
+                if entry.amount != Pico::ZERO || detail.saved < Pico::ZERO {
+                    return Err(Flaw::Amount);
+                }
+            }
         }
         Ok(next)
     }
@@ -253,6 +259,8 @@ impl Tally {
                 let open = self.open.remove(&entry.op_id).ok_or(Flaw::Hold)?;
                 self.budgets.end(&open.budgets, open.held, entry.amount);
             }
+            Kind::Hit | Kind::Replay if self.open.contains_key(&entry.op_id) => return Err(Flaw::Hold),
+            Kind::Hit | Kind::Replay => {}
         }
         Ok(())
     }

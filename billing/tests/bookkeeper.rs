@@ -4,7 +4,7 @@
 
 mod common;
 
-use billing::{Account, BadEntry, Balance, Book, Flaw, Op, Refusal, verify};
+use billing::{Account, BadEntry, Balance, Book, Flaw, Op, Refusal, Repeat, verify};
 use common::*;
 use vocab::{Instant, Pico};
 
@@ -27,6 +27,8 @@ fn table(overdraft: Option<i128>, rows: &str) -> Book {
             "extend" => extend(id, number(2), u64::try_from(number(3)).unwrap()),
             "settle" => settle(id, number(2)),
             "release" => release(id),
+            "hit" => repeat(id, Repeat::Hit, number(2)),
+            "replay" => repeat(id, Repeat::Replay, number(2)),
             verb => panic!("{verb}?"),
         };
         let before = book.account().clone();
@@ -71,6 +73,28 @@ fn a_day_in_the_books() {
          release h4              ok        # 360
          grant   g1  500         again     # 360
          grant   g2  -60         ok        # 300",
+    );
+}
+
+#[test]
+fn what_was_told_before_costs_nothing() {
+    table(
+        Some(0),
+        "grant   g1  100         ok        # 100
+         hit     r1  40          ok        # 100
+         hit     r1  40          again     # 100
+         hit     r1  41          conflict  # 100
+         replay  r1  40          conflict  # 100
+         hold    r1  10          conflict  # 100
+         extend  r1  10  700     conflict  # 100
+         settle  r1  10          conflict  # 100
+         replay  r2  40          ok        # 100
+         hold    h1  100         ok        # 0
+         hit     h1  40          conflict  # 0
+         replay  r3  7000        ok        # 0
+         hit     r4  -1          bad       # 0
+         settle  h1  60          ok        # 40
+         replay  h1  60          conflict  # 40",
     );
 }
 

@@ -148,7 +148,7 @@ fn audit(entries: &[Entry]) -> BTreeMap<Key, (i128, i128)> {
         let detail: serde_json::Value = serde_json::from_str(&entry.detail).unwrap();
         let id = entry.op_id.as_str();
         match entry.kind {
-            Kind::Grant => {}
+            Kind::Grant | Kind::Hit | Kind::Replay => {}
             Kind::Hold => {
                 let named = detail["budgets"].as_object().into_iter().flatten();
                 let keys: Vec<_> = named.map(|(name, from)| (name.clone(), from.as_u64().unwrap())).collect();

@@ -4,7 +4,7 @@
 
 mod common;
 
-use billing::{Account, Book, Entry, Kind, Op, verify};
+use billing::{Account, Book, Entry, Kind, Op, Repeat, verify};
 use common::*;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,8 @@ fn any_op() -> impl Strategy<Value = Op> {
         (id(), 0..200i128, 30..34u64).prop_map(|(id, n, lease)| extend(&id, n, lease)),
         (id(), 0..600i128).prop_map(|(id, n)| settle(&id, n)),
         id().prop_map(|id| release(&id)),
+        (id(), any::<bool>(), 0..600i128)
+            .prop_map(|(id, hit, n)| { repeat(&id, if hit { Repeat::Hit } else { Repeat::Replay }, n) }),
     ]
 }
 
@@ -71,6 +73,11 @@ fn audit(entries: &[Entry], overdraft: i128) -> (i128, i128) {
                 if amount > held {
                     over.insert(id);
                 }
+            }
+            Kind::Hit | Kind::Replay => {
+                assert_eq!(amount, 0, "what was told before is not charged");
+                assert!(!aside.contains_key(id), "repeated while something is set aside: {id}");
+                assert!(ended.insert(id), "ended twice: {id}");
             }
         }
         let held: i128 = aside.values().sum();

@@ -9,6 +9,7 @@ HASH = re.compile(r"[0-9a-fA-F]{64}")
 COUNTS = ("input cache_read cache_write cache_write_long input_audio input_image output reasoning output_audio"
           " output_image characters audio_millis images tiles steps searches requests").split()
 GAP = re.compile(r"S*(?:,|\](?:S*\[S*\])*S*\[)S*(?=\{)".replace("S", r"[ \t\r\n]"))
+NAMES = {"hold": "lease_until estimate tags? budgets?", "extend": "lease_until", "hit": "of saved", "replay": "of saved"}
 END = re.compile(r"S*\](?:S*\[S*\])*S*\Z".replace("S", r"[ \t\r\n]"))
 
 class Bad(ValueError): """Why an entry is bad."""
@@ -25,11 +26,11 @@ def usage(v):
     return all(flags[name](n) if name in flags else name in COUNTS and u64(n) for name, n in pairs)
 
 KINDS = {name: kind for kind, names in {
-    text: "account op_id detail reason why provider model outcome", u64: "seq time lease_until hold",
+    text: "account op_id detail reason why provider model outcome of", u64: "seq time lease_until hold",
     money: "amount granted settled held estimate", sha256: "prev_hash hash", flag: "estimated? over?", usage: "usage",
     (lambda v: v is None or text(v)): "price?", (lambda v: type(v) is list): "lines", (lambda v: True): "balance_after tags?",
     (lambda v: isinstance(v, Pairs) and all(text(name) and u64(begun) for name, begun in v)): "budgets?",
-    ("grant", "hold", "extend", "settle", "release").__contains__: "kind",
+    ("grant", "hold", "extend", "settle", "release", "hit", "replay").__contains__: "kind", (lambda v: money(v) and pico(v) >= 0): "saved",
 }.items() for name in names.split()}
 
 def fields(value, names):
@@ -70,16 +71,15 @@ def step(chains, entry):
         raise Bad("its content was changed (hash)" if time >= then else "it is older than the entry before")
     detail, hold = parse(detail), holds.get(op_id)  # the seq of the entry that opened it, and all that is set aside
     if kind == "grant":
-        list(fields(detail, "reason"))
-        granted += amount
-    elif amount < 0:
-        raise Bad("its amount is below zero")
-    elif kind in ("hold", "extend"):
-        list(fields(detail, "lease_until estimate tags? budgets?" if kind == "hold" else "lease_until"))
-        if (hold is None) != (kind == "hold"):
+        granted += amount if list(fields(detail, "reason")) else 0
+    elif amount < 0 or amount != 0 and kind in ("hit", "replay"):
+        raise Bad("its amount is below zero, or should be zero")
+    elif kind in NAMES:
+        list(fields(detail, NAMES[kind]))
+        if (hold is None) != (kind != "extend"):
             raise Bad("its hold is not in the state it needs")
         held += amount
-        holds[op_id] = (seq, amount) if hold is None else (hold[0], hold[1] + amount)
+        holds.update({op_id: (hold[0], hold[1] + amount) if hold else (seq, amount)} if kind in ("hold", "extend") else {})
     else:
         rest = "estimated? over?" if kind == "settle" else "why"
         back, opened, lines, *rest = fields(detail, "held hold lines " + rest)

@@ -15,9 +15,11 @@ mod keyring;
 pub mod limit;
 mod managed;
 pub mod plan;
+mod repeats;
 mod request_id;
 mod settings;
 mod skill;
+mod tenant;
 
 pub use budget::{Budget, Budgets};
 pub use context::{AccountOf, BadContext, CONTEXT_HEADER, ContextSetting};
@@ -30,6 +32,8 @@ pub use managed::{
     BadKey, Former, KEY_PREFIX, KEY_RANDOM, KeyChange, KeyEdit, KeyWish, ManagedKey, OVERLAP, Secret,
     Standing,
 };
+pub use repeats::{CacheMode, CacheSetting, IdempotencySetting};
 pub use request_id::{is_sane, request_id, request_seed};
 pub use settings::{Cors, Settings};
 pub use skill::{Skill, default_skills};
+pub use tenant::{IDEMPOTENCY_KEY_MAX, IdempotencyKey, Page, Slot, Tenant};

@@ -1,7 +1,9 @@
 //! What the operator settled for the front door.
 
 use crate::jwt::{JwtSetting, SigningSetting};
-use crate::{ContextSetting, Credits, Digest, KeySetting, Skill, default_skills};
+use crate::{
+    CacheSetting, ContextSetting, Credits, Digest, IdempotencySetting, KeySetting, Skill, default_skills,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,6 +26,10 @@ pub struct Settings {
     /// Advice is given from this saving on, in whole percent of what was paid.
     pub advice_min_pct: u32,
     pub credits: Credits,
+    /// Answers that are told again to a request that comes again.
+    pub idempotency: IdempotencySetting,
+    /// Answers that are told again to whoever asks the same.
+    pub cache: CacheSetting,
     /// SHA-256 of the operator's key. The native shell takes it from `WEIR_ADMIN_KEY`; None: no admin path answers.
     pub admin_key_sha256: Option<Digest>,
     pub keys: Vec<KeySetting>,
@@ -60,6 +66,8 @@ impl Default for Settings {
             keep_alive_ms: 10_000,
             advice_min_pct: 10,
             credits: Credits::default(),
+            idempotency: IdempotencySetting::default(),
+            cache: CacheSetting::default(),
             admin_key_sha256: None,
             keys: Vec::new(),
             context: None,
@@ -135,6 +143,7 @@ impl Settings {
                 faults.push(format!("credits.{name}: must be above 0"));
             }
         }
+        faults.extend(crate::repeats::faults(&self.idempotency, &self.cache));
         for key in &self.keys {
             if !crate::is_account(&key.account) {
                 faults.push(format!(

@@ -138,6 +138,8 @@ pub struct PolicyConfig {
     pub min_quality: Option<f64>,
     /// A second candidate may start when the first is later than its usual p95.
     pub hedge: bool,
+    /// Whether its answers are cached, where a request does not say; absent: as `service.cache.mode` has it.
+    pub cache: Option<bool>,
 }
 
 /// Which embedding models are one and the same. Vectors of different models cannot be compared, so a request for vectors

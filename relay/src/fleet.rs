@@ -110,6 +110,8 @@ pub struct Policy {
     pub weights: Weights,
     pub limits: Limits,
     pub hedge: bool,
+    /// Whether its answers are cached, where that is said.
+    pub cache: Option<bool>,
 }
 
 /// See the module.
@@ -433,7 +435,10 @@ fn policies(
     let mut policies = BTreeMap::new();
     for preset in ["cheap", "balanced", "fast", "best"] {
         if let Some(weights) = Weights::named(preset) {
-            policies.insert(preset.to_owned(), Policy { weights, limits: Limits::default(), hedge: false });
+            policies.insert(
+                preset.to_owned(),
+                Policy { weights, limits: Limits::default(), hedge: false, cache: None },
+            );
         }
     }
     for (name, config) in configured {
@@ -464,7 +469,7 @@ fn policies(
             allow: config.providers.clone(),
             deny: config.deny.clone(),
         };
-        policies.insert(name.clone(), Policy { weights, limits, hedge: config.hedge });
+        policies.insert(name.clone(), Policy { weights, limits, hedge: config.hedge, cache: config.cache });
     }
     policies
 }

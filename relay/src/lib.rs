@@ -6,6 +6,7 @@
 mod adapters;
 mod advisor;
 mod answer;
+pub mod answers;
 mod ask;
 mod attempt;
 pub mod config;

@@ -106,6 +106,29 @@ impl Relay {
         }
     }
 
+    /// Counts a request that is told what was told before: it takes its place among requests, and no tokens. How the limits
+    /// stand with it, where something counts it.
+    ///
+    /// # Errors
+    /// As of [`Relay::admit`].
+    pub async fn admit_repeat(self: &Arc<Self>, caller: &Caller) -> Result<Option<Box<Readings>>, Trouble> {
+        let Some(mut leave) = self.moment().leave(caller)?.filter(|leave| !leave.rules.is_empty()) else {
+            return Ok(None);
+        };
+        let nothing = Estimate { input: 0, output: 0 };
+        let rules = std::mem::take(&mut leave.rules);
+        let now = self.clock().now();
+        let taken = match self.limits().take_at_once(rules, nothing, now) {
+            Ok(taken) => taken,
+            Err(rules) => self.limits().take(rules, nothing, now).await,
+        };
+        let readings = self.taken(&mut leave, taken)?;
+        if let Some(permit) = &mut leave.permit {
+            permit.begins();
+        }
+        Ok(Some(readings))
+    }
+
     /// The same where it could not be said at once.
     ///
     /// # Errors

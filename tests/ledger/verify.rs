@@ -1,7 +1,7 @@
 //! `weir ledger verify FILE` and `examples/verify/verify.py` know nothing of one another and say the same, of good exports
 //! and of bad ones.
 
-use billing::{Book, Entry, Line, Op};
+use billing::{Book, Entry, Line, Op, Repeat};
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,8 @@ fn book(account: &str) -> Book {
         Op::Settle { id: "r-3".into(), lines: vec![line(5, "orphan")], estimated: true },
         Op::Grant { id: "g-2".into(), amount: Pico(-3), reason: String::new() },
         aside("r-4", 12, ""),
+        Op::Repeat { id: "r-5".into(), by: Repeat::Hit, of: "r-1".into(), saved: Pico(180_000_001) },
+        Op::Repeat { id: "r-6".into(), by: Repeat::Replay, of: "é\"".into(), saved: Pico(0) },
     ];
     for (second, op) in (1_795_219_200..).zip(ops) {
         assert!(book.post(op, Instant::from_secs(second)).unwrap().entry.is_some());
@@ -180,7 +182,7 @@ fn forgeries(cases: &mut Cases) {
     const ONE: Pico = Pico(1);
     let in_detail =
         |from: &'static str, to: &'static str| move |e: &mut Entry| e.detail = e.detail.replace(from, to);
-    let edits: [(&str, Edit); 14] = [
+    let edits: [(&str, Edit); 17] = [
         ("amount", Box::new(|e| e.amount = e.amount.plus(ONE))),
         ("granted", Box::new(|e| e.balance_after.granted = e.balance_after.granted.plus(ONE))),
         ("settled", Box::new(|e| e.balance_after.settled = e.balance_after.settled.minus(ONE))),
@@ -194,6 +196,9 @@ fn forgeries(cases: &mut Cases) {
         ("modifiers", Box::new(in_detail("\"modifiers\":2", "\"modifiers\":32"))),
         ("over", Box::new(in_detail(",\"over\":true", ""))),
         ("line's amount", Box::new(in_detail("\"amount\":\"0.000180000\"", "\"amount\":\"0.000180001\""))),
+        ("saved", Box::new(in_detail("\"saved\":\"", "\"saved\":\"-"))),
+        ("of", Box::new(in_detail("\"of\":\"", "\"of\":7,\"x\":\""))),
+        ("id of a hold", Box::new(|e| e.op_id = e.op_id.replace("r-5", "r-4"))),
         ("anything", Box::new(in_detail("{", "{\"new\":{\"a\":1,\"a\":null},"))),
     ];
     for (what, edit) in &edits {
@@ -214,7 +219,7 @@ fn forgeries(cases: &mut Cases) {
             }
             let name = format!("{name}, all sealed anew");
             match *what {
-                "amount" | "granted" | "settled" | "held" | "lines" | "count" => {
+                "amount" | "granted" | "settled" | "held" | "lines" | "count" | "of" | "id of a hold" => {
                     cases.bad(&name, export(&entries))
                 }
                 _ => cases.either(&name, export(&entries)),
@@ -355,7 +360,7 @@ fn both_read_standard_input_and_say_what_they_could_not_do() {
         said.push(String::from_utf8(out.stdout).unwrap());
     }
     assert_eq!(said[0], said[1]);
-    assert!(said[0].starts_with("alice: 10 entries, the chain verifies up to "), "{}", said[0]);
+    assert!(said[0].starts_with("alice: 12 entries, the chain verifies up to "), "{}", said[0]);
     let nowhere = folder.0.join("nowhere");
     for command in [&mut weir(nowhere.to_str().unwrap()), script().arg(&nowhere)] {
         assert_eq!(command.output().unwrap().status.code(), Some(2));

@@ -1,7 +1,7 @@
 //! Words for the tests: operations in a bookkeeper's hand.
 #![allow(dead_code, reason = "each test file uses some of them")]
 
-use billing::{Line, Op};
+use billing::{Line, Op, Repeat};
 use vocab::{Bucket, Instant, Pico, Usage};
 
 pub const LEASE: Instant = Instant::from_secs(600);
@@ -48,4 +48,8 @@ pub fn settle(id: &str, amount: i128) -> Op {
 
 pub fn release(id: &str) -> Op {
     Op::Release { id: id.into(), lines: vec![line(0)], why: "every attempt failed".into() }
+}
+
+pub fn repeat(id: &str, by: Repeat, saved: i128) -> Op {
+    Op::Repeat { id: id.into(), by, of: "h0".into(), saved: Pico(saved) }
 }

@@ -334,7 +334,7 @@ fn story(seed: u64) {
         match entry.kind {
             Kind::Hold => assert!(open.insert(entry.op_id.clone())),
             Kind::Settle | Kind::Release => assert!(open.remove(&entry.op_id)),
-            Kind::Grant | Kind::Extend => {}
+            Kind::Grant | Kind::Extend | Kind::Hit | Kind::Replay => {}
         }
     }
 }

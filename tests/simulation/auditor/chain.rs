@@ -33,6 +33,11 @@ pub fn check(account: &str, entries: &[Entry], record: &Record, complaints: &mut
                 Some(so_far) => *so_far += amount,
                 None => complain(entry, "an extension of nothing".into()),
             },
+            Kind::Hit | Kind::Replay => {
+                if amount != 0 || held.contains_key(id) {
+                    complain(entry, "what was told before is charged or held".into());
+                }
+            }
             Kind::Settle | Kind::Release => {
                 let detail: Value = serde_json::from_str(&entry.detail).expect("a detail is JSON");
                 let lines = detail["lines"].as_array().map_or(0, |lines| lines.iter().map(cost).sum());
@@ -91,6 +96,8 @@ fn hash(entry: &Entry) -> [u8; 32] {
         Kind::Extend => "extend",
         Kind::Settle => "settle",
         Kind::Release => "release",
+        Kind::Hit => "hit",
+        Kind::Replay => "replay",
     };
     text(&mut bytes, kind);
     text(&mut bytes, &entry.op_id);
