@@ -1,5 +1,6 @@
 //! `weir`: the native shell.
 
+mod answers;
 mod cli;
 mod configure;
 mod crypto;

@@ -1,5 +1,6 @@
 //! One node: everything put together from the configuration.
 
+use crate::answers::AnswerFile;
 use crate::configure::{self, Misconfigured, variable};
 use crate::crypto::{self, NativeCrypto};
 use crate::directory::Keys;
@@ -47,6 +48,8 @@ pub struct Node {
     /// The books of several nodes, where they are shared.
     pub shared: Option<Arc<Postgres>>,
     pub keys: Keys,
+    /// Answers under idempotency keys: this node's own, shared books or not.
+    pub answers: Arc<AnswerFile>,
     pub registry: Arc<Registry>,
     pub setup: Setup,
 }
@@ -211,6 +214,7 @@ impl Node {
         if let Some(shared) = &self.shared {
             shared.close();
         }
+        self.answers.close();
         self.store.close();
     }
 
@@ -226,6 +230,8 @@ impl Node {
         let unusable = |e| Misconfigured::one(format!("{}: {e}", data.display()));
         let store = Arc::new(Store::open(data, options, clock.ledger()).map_err(unusable)?);
         let keys = Keys::open(store.keys()).map_err(unusable)?;
+        let answers = AnswerFile::beside(data, clock).map_err(Misconfigured::one)?;
+        let answers = Arc::new(answers);
         let shared = share(&setup.config)?;
         let books: Arc<dyn Books> = match &shared {
             Some(shared) => shared.clone(),
@@ -244,7 +250,9 @@ impl Node {
             fleet,
         );
         relay.count_with(Arc::new(Vocabularies::default()));
-        let front = Front::new(relay.clone()).knowing(Arc::new(keys.clone()), Arc::new(NativeCrypto));
-        Ok(Self { relay, front: Arc::new(front), store, shared, keys, registry, setup })
+        let front = Front::new(relay.clone())
+            .knowing(Arc::new(keys.clone()), Arc::new(NativeCrypto))
+            .remembering(answers.clone());
+        Ok(Self { relay, front: Arc::new(front), store, shared, keys, answers, registry, setup })
     }
 }

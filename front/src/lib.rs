@@ -10,6 +10,7 @@ mod json;
 mod nearest;
 pub mod openai;
 mod refusal;
+mod repeat;
 mod report;
 pub mod responses;
 #[cfg(test)]

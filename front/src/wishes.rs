@@ -14,6 +14,7 @@ const SESSION: &str = "x-weir-session";
 const TAGS: &str = "x-weir-tags";
 const SEED: &str = "x-weir-seed";
 const TRAILER: &str = "x-weir-trailer";
+const CACHE: &str = "x-weir-cache";
 /// What all of them begin with.
 const OURS: &str = "x-weir-";
 
@@ -69,11 +70,23 @@ pub fn of_headers(headers: &HeaderMap) -> Result<Asked, BadInput> {
                     _ => return Err(wrong(name, "1 or 0", value)),
                 };
             }
+            // Read before; see `http/repeats.rs`.
+            CACHE => drop(cache(name, value)?),
             // Who is calling, which identity has read.
             policy::CONTEXT_HEADER => {}
             _ => {
-                let known =
-                    [POLICY, MAX_COST, MAX_LATENCY, MIN_QUALITY, PROVIDERS, SESSION, TAGS, SEED, TRAILER];
+                let known = [
+                    POLICY,
+                    MAX_COST,
+                    MAX_LATENCY,
+                    MIN_QUALITY,
+                    PROVIDERS,
+                    SESSION,
+                    TAGS,
+                    SEED,
+                    TRAILER,
+                    CACHE,
+                ];
                 return Err(BadInput::at(
                     name,
                     format!("The header {name} is not known. Known: {}.", known.join(", ")),
@@ -82,6 +95,44 @@ pub fn of_headers(headers: &HeaderMap) -> Result<Asked, BadInput> {
         }
     }
     Ok(asked)
+}
+
+/// What a request wants of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheWish {
+    On,
+    Off,
+    /// To be answered anew, and that for those who ask after it.
+    Refresh,
+}
+
+/// The same of the headers.
+pub fn cached(headers: &HeaderMap) -> Result<Option<CacheWish>, BadInput> {
+    let read = |value: &http::HeaderValue| cache(CACHE, value.to_str().unwrap_or_default().trim());
+    headers.get(CACHE).map(read).transpose()
+}
+
+fn cache(field: &str, value: &str) -> Result<CacheWish, BadInput> {
+    match value {
+        "on" => Ok(CacheWish::On),
+        "off" => Ok(CacheWish::Off),
+        "refresh" => Ok(CacheWish::Refresh),
+        _ => Err(wrong(field, "on, off or refresh", value)),
+    }
+}
+
+/// Those of ours, and of a dialect, that an answer depends on, in order. Tags and who is calling are none of them, nor whether
+/// an answer may come out of the cache.
+pub fn decisive(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
+    let ours = |name: &str| {
+        name.starts_with(OURS) && !matches!(name, TAGS | CACHE | policy::CONTEXT_HEADER)
+            || matches!(name, "anthropic-version" | "anthropic-beta")
+    };
+    let all = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let mut found: Vec<_> = all.filter(|(name, _)| ours(name)).collect();
+    // Of one name several stay as they came.
+    found.sort_by_key(|(name, _)| *name);
+    found
 }
 
 fn wrong(field: &str, wanted: &str, got: &str) -> BadInput {
@@ -226,6 +277,26 @@ mod tests {
     }
 
     #[test]
+    fn what_an_answer_does_not_depend_on_is_left_out() {
+        let headers: HeaderMap = [
+            ("x-weir-tags", "a=b"),
+            ("x-weir-seed", "1"),
+            ("x-weir-cache", "on"),
+            ("x-weir-context", "token"),
+            ("authorization", "Bearer x"),
+            ("anthropic-beta", "b"),
+            ("x-weir-policy", "cheap"),
+            ("x-request-id", "r"),
+        ]
+        .iter()
+        .map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v)))
+        .collect();
+        let names: Vec<&str> = decisive(&headers).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["anthropic-beta", "x-weir-policy", "x-weir-seed"]);
+        assert_eq!(cached(&headers).unwrap(), Some(CacheWish::On));
+    }
+
+    #[test]
     fn every_bad_wish_names_its_header() {
         let long = "x".repeat(200);
         let many_providers = vec!["p"; 33].join(",");
@@ -263,6 +334,9 @@ mod tests {
             (SEED, "-1"),
             (SEED, "0x1"),
             (TRAILER, "yes"),
+            (CACHE, ""),
+            (CACHE, "ON"),
+            (CACHE, "1"),
             ("x-weir-max-cost", "1"),
             ("x-weir-session", "é"),
         ] {

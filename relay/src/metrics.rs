@@ -51,6 +51,10 @@ pub struct Registry {
     /// From the request's head to its upstream call, and from the last upstream byte to the end.
     pub overhead: Histogram,
     pub hedges: Counter,
+    /// Answers out of the cache.
+    pub hits: Counter,
+    /// Answers to requests that came again under their key.
+    pub replays: Counter,
     /// Usage in a bucket that the price has no rate for: somebody should look.
     pub unpriced: Counter,
 }
@@ -82,6 +86,8 @@ impl Default for Registry {
             open: Gauge::default(),
             overhead: Histogram::new(OVERHEAD_S),
             hedges: Counter::default(),
+            hits: Counter::default(),
+            replays: Counter::default(),
             unpriced: Counter::default(),
         };
         registry.register("upstream_calls", "Calls to providers, by outcome", new.attempts.clone());
@@ -102,6 +108,8 @@ impl Default for Registry {
             new.overhead.clone(),
         );
         registry.register("hedges", "Second calls started because the first was late", new.hedges.clone());
+        registry.register("cache_hits", "Answers out of the cache", new.hits.clone());
+        registry.register("replays", "Answers told again under an idempotency key", new.replays.clone());
         registry.register("unpriced", "Usage without a rate to bill it at", new.unpriced.clone());
         Self { registry, ..new }
     }

@@ -228,7 +228,7 @@ mod tests {
                 account: "alice".into(),
                 seq,
                 time: Instant::from_micros(seq * 1_000),
-                kind: Kind::ALL[below(&mut dice, Kind::ALL.len())],
+                kind: Kind::ALL[below(&mut dice, Kind::ALL.len() as u64)],
                 op_id: format!("{}{}", text(&mut dice, 3), dice.roll()),
                 amount: amount(&mut dice),
                 balance_after: Balance {

@@ -206,6 +206,7 @@ mod tests {
             rest: "",
             started: Instant::ZERO,
             seed: 7,
+            first: std::sync::OnceLock::new(),
         };
         let wishes = relay::Wishes { session: session.map(str::to_owned), ..relay::Wishes::default() };
         let words = Words::Chat { chat: Box::default(), brief: Brief::default() };

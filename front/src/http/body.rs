@@ -2,11 +2,14 @@
 
 use super::speak::Speaking;
 use super::waiting::{Next, Waiting};
+use crate::repeat::kept::Told;
+use crate::repeat::taping::Taping;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use vocab::Pico;
 
 /// Whole, or as it comes. It never fails: a stream that was cut says so in its own protocol.
 pub enum Body {
@@ -14,11 +17,24 @@ pub enum Body {
     Stream(Box<Speaking>),
     /// A stream that has not begun.
     Waiting(Box<Waiting>),
+    /// One that is taken down as it leaves.
+    Taped(Box<Taping>),
+    /// A stream that was told before.
+    Told(Box<Told>),
 }
 
 impl Body {
     pub const fn empty() -> Self {
         Self::Whole(None)
+    }
+
+    /// What a stream that ended whole was charged.
+    pub(crate) fn charged(&self) -> Option<Pico> {
+        match self {
+            Self::Stream(speaking) => speaking.charged(),
+            Self::Told(told) if told.is_over() => Some(Pico::ZERO),
+            _ => None,
+        }
     }
 }
 
@@ -45,6 +61,8 @@ impl http_body::Body for Body {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Self::Stream(speaking) => speaking.poll_frame(cx).map(|frame| frame.map(Ok)),
+            Self::Taped(taping) => taping.poll_frame(cx).map(|frame| frame.map(Ok)),
+            Self::Told(told) => Poll::Ready(told.next().map(Ok)),
             Self::Waiting(waiting) => {
                 let bytes = match ready!(waiting.poll(cx)) {
                     Next::StillComing(bytes) => bytes,
@@ -67,13 +85,15 @@ impl http_body::Body for Body {
             Self::Whole(bytes) => bytes.is_none(),
             Self::Stream(speaking) => speaking.is_over(),
             Self::Waiting(_) => false,
+            Self::Taped(taping) => taping.is_over(),
+            Self::Told(told) => told.is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Self::Stream(_) | Self::Waiting(_) => SizeHint::default(),
+            _ => SizeHint::default(),
         }
     }
 }

@@ -106,6 +106,22 @@ pub fn whole(out: &mut Fields, who: &Served, sum: &Bill, credits: &Credits) {
     bill(out, who, sum, credits);
 }
 
+/// Of an answer out of the cache, besides what it had: that it is one, and that it cost nothing.
+pub fn cached(out: &mut Fields, age: Duration, available: vocab::Pico, settings: &policy::Settings) {
+    let credits = report::credits(settings);
+    out.with("x-weir-cache", |text| {
+        text.push_str("hit; age=");
+        text.push_str(itoa::Buffer::new().format(age.as_secs()));
+    });
+    out.text("x-route-reason", "cached answer");
+    out.number("x-route-attempts", 0u32);
+    out.with("x-cost-usd", |text| vocab::Pico::ZERO.text().add_to(text));
+    if let Some(used) = report::used(&credits, vocab::Pico::ZERO) {
+        out.with("x-credits-used", |text| used.text().add_to(text));
+    }
+    balance(out, available, &credits);
+}
+
 /// Of a count of tokens: by whom, or that it is estimated.
 pub fn counted(out: &mut Fields, counted: &Counted) {
     out.always(JSON);
@@ -202,7 +218,8 @@ pub fn refusal(out: &mut Fields, refusal: &Refusal) {
         out.text(name.as_str(), text);
     }
     // OpenAI's SDKs retry a 409 by themselves, and would send the same id again.
-    if (400..500).contains(&refusal.status) && !matches!(refusal.status, 408 | 429) {
+    let later = matches!(refusal.status, 408 | 429) || refusal.retry_after.is_some();
+    if (400..500).contains(&refusal.status) && !later {
         out.always("x-should-retry: false\r\n");
     }
 }

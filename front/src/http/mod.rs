@@ -20,6 +20,7 @@ mod offers;
 mod pages;
 mod query;
 mod read;
+mod repeats;
 mod responses;
 mod routes;
 mod serve;

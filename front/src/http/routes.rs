@@ -2,6 +2,7 @@
 
 use crate::refusal::Protocol;
 use http::Method;
+use vocab::Kind;
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,23 @@ pub enum Place {
     Metrics,
     OpenApi,
     Home,
+}
+
+impl Place {
+    /// What is made there, where it costs something: such a request can be told again what it was told before.
+    pub const fn makes(self) -> Option<Kind> {
+        match self {
+            Self::Chat
+            | Self::Ask
+            | Self::Responses
+            | Self::Messages
+            | Self::Generate
+            | Self::GenerateStream => Some(Kind::Chat),
+            Self::Embeddings | Self::Embed | Self::EmbedBatch => Some(Kind::Embedding),
+            Self::Images | Self::Edits => Some(Kind::Image),
+            _ => None,
+        }
+    }
 }
 
 /// Who may come.

@@ -7,15 +7,17 @@ use super::routes::{Gate, Place, Route, find};
 use super::tokens::Guests;
 use super::{cors, heads, pages, read};
 use crate::refusal::{Protocol, Refusal};
+use crate::repeat::cache::Cache;
 use bytes::Bytes;
 use http::header::ALLOW;
 use http::{Method, Request, StatusCode, request};
 use policy::{Caller, Claim, Refused, Settings};
 use relay::Relay;
+use relay::answers::{Answers, Local};
 use relay::ports::{Crypto, Directory, NotHere};
 use serde_json::json;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use vocab::{Dice, Duration, Form, Instant};
 
 /// Where a request comes from.
@@ -27,12 +29,15 @@ pub struct Peer {
     pub tls: bool,
 }
 
-/// The front door. Holds nothing of its own but what was read of others' keys: cheap to make and to clone.
+/// The front door. Holds nothing of its own but what was read of others' keys and answers that are told again: cheap to make
+/// and to clone.
 #[derive(Clone)]
 pub struct Front {
     pub(super) relay: Arc<Relay>,
     pub(super) callers: Arc<Callers>,
     pub(super) guests: Arc<Mutex<Guests>>,
+    pub(super) answers: Arc<dyn Answers>,
+    pub(super) cache: Arc<Cache>,
     /// The service's own seed, where it was given one.
     seed: Option<u64>,
 }
@@ -49,18 +54,33 @@ pub(super) struct Call<'a> {
     pub rest: &'a str,
     pub started: Instant,
     pub seed: u64,
+    /// The request whose answer it is told, where that is another.
+    pub first: OnceLock<Box<str>>,
 }
 
 impl Front {
     pub fn new(relay: Arc<Relay>) -> Self {
         let callers = Callers::new(Arc::new(NotHere), Arc::new(NotHere));
-        Self { relay, callers: Arc::new(callers), guests: Arc::default(), seed: None }
+        Self {
+            relay,
+            callers: Arc::new(callers),
+            guests: Arc::default(),
+            answers: Arc::new(Local::default()),
+            cache: Arc::default(),
+            seed: None,
+        }
     }
 
     /// With keys that are managed while weir runs, and with what tokens are signed and checked with.
     #[must_use]
     pub fn knowing(self, directory: Arc<dyn Directory>, crypto: Arc<dyn Crypto>) -> Self {
         Self { callers: Arc::new(Callers::new(directory, crypto)), ..self }
+    }
+
+    /// With somebody who keeps answers under idempotency keys. Without, they are in this process's memory.
+    #[must_use]
+    pub fn remembering(self, answers: Arc<dyn Answers>) -> Self {
+        Self { answers, ..self }
     }
 
     /// Makes ready what the settings say of tokens, before the first comes: own keys, and others' that are published. Without
@@ -118,11 +138,23 @@ impl Front {
             }
             Err(refusal) => Err(refusal),
         };
+        let mut first = None;
         let outcome = match admitted {
             Ok((route, rest, caller)) => {
-                let call =
-                    Call { id: &id, head: &head, protocol, settings: &settings, caller, rest, started, seed };
-                self.answer(route, &call, body, &mut response).await
+                let call = Call {
+                    id: &id,
+                    head: &head,
+                    protocol,
+                    settings: &settings,
+                    caller,
+                    rest,
+                    started,
+                    seed,
+                    first: OnceLock::new(),
+                };
+                let outcome = self.answer(route, &call, body, &mut response).await;
+                first = call.first.into_inner();
+                outcome
             }
             Err(refusal) => Err(refusal),
         };
@@ -136,9 +168,10 @@ impl Front {
         let total = self.relay.clock().now().since(started);
         let fields = &mut response.fields;
         heads::timing(fields, total, upstream);
-        heads::common(fields, &id, peer.tls || settings.behind_tls);
+        let told = first.as_deref().unwrap_or(&id);
+        heads::common(fields, told, peer.tls || settings.behind_tls);
         if protocol == Protocol::Anthropic {
-            heads::anthropic(fields, &id);
+            heads::anthropic(fields, told);
         }
         cors::permit(&settings.cors, &head.headers, fields);
         tracing::debug!(
@@ -218,9 +251,23 @@ impl Front {
             Bytes::new()
         };
         match route.place {
+            _ if Self::may_repeat(route, call) => {
+                Box::pin(self.repeatable(route, call, body, response)).await
+            }
             Place::Chat => self.chat(call, body, response).await,
             place => Box::pin(self.rest(place, call, body, response)).await,
         }
+    }
+
+    /// Answers as if nothing had ever been told.
+    pub(super) async fn place(
+        &self,
+        place: Place,
+        call: &Call<'_>,
+        body: Bytes,
+        response: &mut Response,
+    ) -> Result<Duration, Refusal> {
+        Box::pin(self.rest(place, call, body, response)).await
     }
 
     async fn rest(

@@ -16,6 +16,7 @@ use http_body::Frame;
 use relay::{Bill, Piece, Served, Trouble};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use vocab::Pico;
 
 /// What is ready is joined into one write up to this size.
 const JOINED_MAX: usize = 32 << 10;
@@ -107,6 +108,8 @@ pub struct Speaking {
     served: Served,
     credits: Credits,
     trailers: Trailers,
+    /// What it came to, where it ended whole.
+    charged: Option<Pico>,
 }
 
 /// What comes after the last byte.
@@ -126,11 +129,16 @@ impl Speaking {
         trailers: bool,
     ) -> Self {
         let trailers = if trailers { Trailers::Wanted } else { Trailers::Unwanted };
-        Self { speech: Some(speech), tongue, request_id, served, credits, trailers }
+        Self { speech: Some(speech), tongue, request_id, served, credits, trailers, charged: None }
     }
 
     pub const fn is_over(&self) -> bool {
         self.speech.is_none() && !matches!(self.trailers, Trailers::Ready(_))
+    }
+
+    /// What it came to, once it has ended whole.
+    pub const fn charged(&self) -> Option<Pico> {
+        self.charged
     }
 
     /// Bytes, and at the end trailers, where the client wanted them.
@@ -217,6 +225,7 @@ impl Speaking {
                         frames.end(weir.as_deref(), out);
                     }
                 }
+                self.charged = Some(bill.cost);
                 self.close(&bill, None);
                 self.log("ok", &bill);
             }
@@ -234,7 +243,7 @@ impl Speaking {
                 tracing::warn!(request = %self.request_id, "a stream ended without a bill");
                 let bill = Bill {
                     usage: vocab::Usage { partial: true, ..vocab::Usage::default() },
-                    cost: vocab::Pico::ZERO,
+                    cost: Pico::ZERO,
                     balance: self.served.balance,
                     attempts: vec![],
                     advice: None,
