@@ -31,6 +31,7 @@ mod process;
 mod provider_ids;
 mod public_issues;
 mod reload;
+mod repeats;
 mod responses;
 mod responses_client;
 mod sdk;

@@ -131,6 +131,36 @@ impl Conn {
         Ok((size > 0).then_some(bytes))
     }
 
+    /// The same of one with trailers: what is behind its last chunk stays.
+    pub fn chunk_before_trailers(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let size = self.line()?;
+        let size = usize::from_str_radix(&size, 16).unwrap_or_else(|_| panic!("no chunk size: {size:?}"));
+        if size == 0 {
+            return Ok(None);
+        }
+        let bytes = self.exactly(size)?;
+        assert_eq!(self.line()?, "", "a chunk ends with its line");
+        Ok(Some(bytes))
+    }
+
+    /// What comes behind the last chunk.
+    pub fn trailers(&mut self) -> io::Result<Vec<(String, String)>> {
+        let mut all = Vec::new();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                return Ok(all);
+            }
+            let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no trailer: {line:?}"));
+            all.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+    }
+
+    /// A body of that length.
+    pub fn rest(&mut self, length: usize) -> Vec<u8> {
+        self.exactly(length).expect("the body is there")
+    }
+
     /// The next answer, whole.
     pub fn reply(&mut self) -> io::Result<Reply> {
         let mut reply = self.head()?;
