@@ -162,8 +162,13 @@ impl Purse {
         Ok(self.leave(Post { now: at, op, leased: true }, Effect { held: amount, settled: Pico::ZERO }))
     }
 
-    /// Ends a request whose hold was made here: done for good as far as anybody here can tell, and told soon.
+    /// Ends a request whose hold was made here, or one that needed none: done for good as far as anybody here can tell, and
+    /// told soon.
     pub fn end(&mut self, op: Op, at: Instant) -> Result<Balance, Op> {
+        // Who has a slice knows the balance.
+        if matches!(op, Op::Repeat { .. }) && self.slice.is_some() {
+            return Ok(self.leave(Post { now: at, op, leased: false }, Effect::default()));
+        }
         let settled = match &op {
             Op::Settle { lines, .. } => lines.iter().map(|line| line.amount).sum(),
             Op::Release { .. } => Pico::ZERO,

@@ -3,6 +3,7 @@
 //! An object of the platform has one of these; it runs one call at a time, so the account's decisions are serialised.
 //! Nothing here waits for anything.
 
+mod answers;
 mod counts;
 mod import;
 mod letter;
@@ -11,6 +12,7 @@ mod slices;
 #[cfg(test)]
 mod tests;
 
+pub use answers::{ANSWER_MAX, Asking, Hole, Holes, Told, What, answers};
 pub use counts::{Count, Counted, Counts};
 pub use import::{Import, Imported, import};
 pub use letter::{Done, Found, Letter, Post, Progress, Read, Reply, Slice, Verified};

@@ -175,7 +175,7 @@ impl Inner {
 
     /// Decides by itself, where it may.
     fn here(self: &Rc<Self>, account: &str, op: Op, at: Instant) -> Result<Balance, Op> {
-        if matches!(op, Op::Hold { .. }) && self.chosen.borrow().contains_key(op.id()) {
+        if matches!(op, Op::Hold { .. } | Op::Repeat { .. }) && self.chosen.borrow().contains_key(op.id()) {
             return Err(op);
         }
         let now = self.clock.now();

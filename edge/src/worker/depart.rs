@@ -19,9 +19,7 @@ pub fn respond(door: &glue::Door, response: front::Response, silent: bool) {
         front::Body::Whole(bytes) => {
             glue::answer(door, status, heads, Some(bytes.as_deref().unwrap_or_default()));
         }
-        body @ (front::Body::Stream(_) | front::Body::Waiting(_)) => {
-            later::spawn(pump(body, glue::Speaking::new(door, status, heads)));
-        }
+        body => later::spawn(pump(body, glue::Speaking::new(door, status, heads))),
     }
 }
 

@@ -347,6 +347,66 @@ export class Shelf {
     );
   }
 
+  /** Answers under idempotency keys. Made when the first is asked for: most accounts have none. */
+  holes() {
+    if (!this.made) {
+      this.sql.exec(
+        `CREATE TABLE IF NOT EXISTS answer (place INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, number INTEGER NOT NULL,
+           request TEXT NOT NULL, until INTEGER NOT NULL, size INTEGER NOT NULL, answer TEXT)`,
+      );
+      this.sql.exec("CREATE INDEX IF NOT EXISTS answer_until ON answer (until)");
+      this.made = true;
+    }
+    return this.sql;
+  }
+
+  /** What is under a name: what is known of it as one line, then the answer, where there is one. */
+  hole(name) {
+    const row = this.holes().exec("SELECT number, request, until, answer FROM answer WHERE name = ?", name).raw().next().value;
+    if (row === undefined) return undefined;
+    const [number, request, until, answer] = row;
+    return `${JSON.stringify([number, request, until, answer !== null])}\n${answer ?? ""}`;
+  }
+
+  /** How large all of them are is noted, as counting them would mean reading them. */
+  weigh(by) {
+    const bytes = Math.max(0, Number(this.note("answers") ?? 0) + by);
+    if (by !== 0) this.take("answers", String(bytes));
+    return bytes;
+  }
+
+  removed(query, ...values) {
+    const sizes = [...this.holes().exec(`${query} RETURNING size`, ...values).raw()].map(([size]) => size);
+    this.weigh(-sizes.reduce((sum, size) => sum + size, 0));
+    return sizes.length;
+  }
+
+  fill(name, number, request, until, answer) {
+    this.empty(name);
+    const size = answer?.length ?? 0;
+    this.holes().exec(
+      "INSERT INTO answer (name, number, request, until, size, answer) VALUES (?, ?, ?, ?, ?, ?)",
+      name, number, request, until, size, answer ?? null,
+    );
+    this.weigh(size);
+  }
+
+  empty(name) {
+    this.removed("DELETE FROM answer WHERE name = ?", name);
+  }
+
+  tidy(now, most) {
+    this.removed("DELETE FROM answer WHERE until <= ?", now);
+    const oldest = "DELETE FROM answer WHERE place = (SELECT min(place) FROM answer WHERE size > 0)";
+    while (this.weigh(0) > most && this.removed(oldest) > 0);
+  }
+
+  /** When the first of them is too old; nothing where there are none. */
+  due() {
+    const there = this.made || !this.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'answer'").raw().next().done;
+    return there ? (this.holes().exec("SELECT min(until) FROM answer").raw().next().value[0] ?? undefined) : undefined;
+  }
+
   /** To be called at a time, in milliseconds since 1970. A failure of this is one of the storage as a whole. */
   alarm(time) {
     this.storage.setAlarm(time).catch(() => {});

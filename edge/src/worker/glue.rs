@@ -88,6 +88,23 @@ extern "C" {
     pub fn drop(this: &Shelf, name: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
     pub fn notes(this: &Shelf, beginning: &str, after: &str, limit: u32) -> Result<String, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn hole(this: &Shelf, name: &str) -> Result<Option<String>, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn fill(
+        this: &Shelf,
+        name: &str,
+        number: f64,
+        request: &str,
+        until: f64,
+        answer: Option<&str>,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn empty(this: &Shelf, name: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn tidy(this: &Shelf, now: f64, most: f64) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn due(this: &Shelf) -> Result<Option<f64>, JsValue>;
     #[wasm_bindgen(method)]
     pub fn alarm(this: &Shelf, time: f64);
 

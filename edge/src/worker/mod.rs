@@ -1,6 +1,7 @@
 //! The platform: what the runtime calls, and the ports on what it offers.
 
 mod admin;
+mod answers;
 mod arrive;
 mod board;
 mod books;

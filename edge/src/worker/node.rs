@@ -1,5 +1,6 @@
 //! What an isolate keeps from one request to the next: the core, put together from the configuration.
 
+use super::answers::ObjectAnswers;
 use super::books::ObjectBooks;
 use super::clock::EdgeClock;
 use super::crypto::EdgeCrypto;
@@ -17,7 +18,7 @@ use relay::Relay;
 use relay::config::Config;
 use relay::fleet::Fleet;
 use relay::metrics::Registry;
-use relay::ports::{Books, Clock, Directory, NotHere};
+use relay::ports::{Books, Clock, NotHere};
 use relay::still::{self, Still};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -164,16 +165,21 @@ impl Node {
             fleet,
         );
         let local = variable(env, "WEIR_LOCAL").is_some_and(|text| text == "true");
-        let mut directory: Arc<dyn Directory> = Arc::new(NotHere);
-        if let Some(accounts) = kv::binding(env, "ACCOUNT") {
-            directory = Arc::new(ObjectKeys::new(accounts.clone(), local));
-            relay.limit_with(Arc::new(ObjectLimits::new(accounts, format!("{:016x}", chance()))));
-        }
-        let front = Front::new(relay.clone()).knowing(directory, Arc::new(EdgeCrypto));
-        let now = clock.now();
         let seed = variable(env, "WEIR_SEED").and_then(|text| text.trim().parse().ok());
+        let front = Front::new(relay.clone()).seeded(seed);
+        let front = match kv::binding(env, "ACCOUNT") {
+            Some(accounts) => {
+                relay.limit_with(Arc::new(ObjectLimits::new(accounts.clone(), format!("{:016x}", chance()))));
+                let keys = ObjectKeys::new(accounts.clone(), local);
+                front
+                    .knowing(Arc::new(keys), Arc::new(EdgeCrypto))
+                    .remembering(Arc::new(ObjectAnswers::new(accounts)))
+            }
+            None => front.knowing(Arc::new(NotHere), Arc::new(EdgeCrypto)),
+        };
+        let now = clock.now();
         Ok(Self {
-            front: front.seeded(seed),
+            front,
             relay,
             books,
             rhythm: RefCell::default(),

@@ -7,7 +7,9 @@
 use super::clock::EdgeClock;
 use super::sql::SqlShelf;
 use super::{glue, kv};
-use crate::account::{Broken, Count, Counts, Desk, Import, Imported, Letter, Shelf, import, note};
+use crate::account::{
+    Asking, Broken, Count, Counts, Desk, Holes, Import, Imported, Letter, Shelf, answers, import, note,
+};
 use crate::keys;
 use crate::record::{self, Reach};
 use relay::ports::Clock as _;
@@ -37,6 +39,8 @@ pub struct Account {
     copied: Cell<Option<u64>>,
     /// How often in a row KV has failed.
     failures: Cell<u32>,
+    /// When the first of the answers under keys is too old.
+    forget: Cell<Option<Instant>>,
     /// When the runtime will call.
     alarm: Cell<Option<Instant>>,
 }
@@ -51,6 +55,7 @@ impl DurableObject for Account {
             counts: RefCell::default(),
             copied: Cell::default(),
             failures: Cell::default(),
+            forget: Cell::default(),
             alarm: Cell::default(),
         }
     }
@@ -62,6 +67,7 @@ impl DurableObject for Account {
             "/" => read(&body).and_then(|letter| self.serve(letter)),
             "/count" => read(&body).and_then(|what| self.count(what)),
             "/keys" => read(&body).and_then(|ask| self.keys(&ask)),
+            "/answers" => read(&body).and_then(|asking| self.answers(asking)),
             "/sweep" => read(&body).and_then(|ask| self.sweep(&ask)),
             "/import" => read(&body).and_then(|part| self.import(&part)),
             "/copied" => read(&body).and_then(|copied| self.copied_by_hand(&copied)),
@@ -76,6 +82,9 @@ impl DurableObject for Account {
 
     async fn alarm(&self) -> worker::Result<Response> {
         self.alarm.set(None);
+        if let Err(why) = self.forget_old() {
+            tracing::error!(why, "answers that are too old could not be forgotten");
+        }
         if let Err(why) = self.tend().await {
             tracing::error!(why, "an account's object could not do its rounds");
             self.failures.set(self.failures.get().saturating_add(1));
@@ -127,6 +136,25 @@ impl Account {
     /// Keeps all managed keys: see [`keys::OBJECT`].
     fn keys(&self, ask: &keys::Ask) -> Result<String, String> {
         written(&keys::serve(ask, &mut self.shelf()?, EdgeClock.now())?)
+    }
+
+    fn answers(&self, asking: Asking) -> Result<String, String> {
+        let mut shelf = self.shelf()?;
+        let told = answers(&mut shelf, asking)?;
+        self.forget.set(shelf.due()?);
+        self.arm();
+        written(&told)
+    }
+
+    fn forget_old(&self) -> Result<(), String> {
+        let (mut shelf, now) = (self.shelf()?, EdgeClock.now());
+        let mut due = shelf.due()?;
+        if due.is_some_and(|due| due <= now) {
+            shelf.tidy(now, u64::MAX)?;
+            due = shelf.due()?;
+        }
+        self.forget.set(due);
+        Ok(())
     }
 
     fn sweep(&self, ask: &Sweep) -> Result<String, String> {
@@ -181,20 +209,24 @@ impl Account {
         Ok(())
     }
 
-    /// Asks to be called when a lease ends or something is to be copied, whichever is first.
+    /// Asks to be called when a lease ends, something is to be copied or an answer is too old, whichever is first.
     fn arm(&self) {
         let now = EdgeClock.now();
         let desk = self.desk.borrow();
-        let Some(desk) = desk.as_ref() else { return };
-        let behind = kv::binding(&self.env, "KV_BILLING").is_some()
-            && self.copied.get().is_none_or(|copied| copied < desk.seq());
+        let desk = desk.as_ref();
+        let behind = desk.is_some_and(|desk| self.copied.get().is_none_or(|copied| copied < desk.seq()))
+            && kv::binding(&self.env, "KV_BILLING").is_some();
         let pause = GATHER.saturating_mul(1 << self.failures.get().min(16)).min(PAUSE_MAX);
         let copy = behind.then(|| now.after(pause));
-        let Some(due) = copy.into_iter().chain(desk.lease_ends()).min() else { return };
+        let lease = desk.and_then(Desk::lease_ends);
+        let Some(due) = copy.into_iter().chain(lease).chain(self.forget.get()).min() else { return };
         // One that will ring before is as good: it looks at everything, and asks for the next.
         if self.alarm.get().is_none_or(|set| set > due.after(GATHER)) {
             self.alarm.set(Some(due));
-            desk.shelf().alarm(due);
+            match desk {
+                Some(desk) => desk.shelf().alarm(due),
+                None => drop(self.shelf().map(|shelf| shelf.alarm(due))),
+            }
         }
     }
 

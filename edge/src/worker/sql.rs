@@ -1,7 +1,7 @@
 //! An account's record in the object's own SQLite.
 
 use super::glue;
-use crate::account::{Shelf, note};
+use crate::account::{Hole, Holes, Shelf, note};
 use billing::Entry;
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -13,6 +13,12 @@ pub struct SqlShelf(glue::Shelf);
 impl SqlShelf {
     pub fn open(storage: &JsValue) -> Result<Self, String> {
         glue::Shelf::new(storage).map(Self).map_err(|e| glue::thrown(&e))
+    }
+
+    /// When the first of the answers under keys is too old.
+    pub fn due(&self) -> Result<Option<Instant>, String> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time of day")]
+        self.0.due().map(|due| due.map(|at| Instant::from_micros(at as u64))).map_err(failed)
     }
 
     /// To be called at a time.
@@ -121,5 +127,31 @@ impl Shelf for SqlShelf {
     fn notes(&self, beginning: &str, after: &str, limit: u32) -> Result<Vec<String>, String> {
         let text = self.0.notes(beginning, after, limit).map_err(failed)?;
         Ok(text.lines().map(str::to_owned).collect())
+    }
+}
+
+impl Holes for SqlShelf {
+    type Error = String;
+
+    fn hole(&self, name: &str) -> Result<Option<Hole>, String> {
+        let Some(text) = self.0.hole(name).map_err(failed)? else { return Ok(None) };
+        let (head, answer) = text.split_once('\n').unwrap_or((&text, ""));
+        let head: (u64, String, Instant, bool) =
+            serde_json::from_str(head).map_err(|e| format!("an answer cannot be read: {e}"))?;
+        let (number, request, until, answered) = head;
+        Ok(Some(Hole { number, request, until, answer: answered.then(|| answer.into()) }))
+    }
+
+    fn fill(&mut self, name: &str, hole: &Hole) -> Result<(), String> {
+        let until = number(hole.until.as_micros());
+        self.0.fill(name, number(hole.number), &hole.request, until, hole.answer.as_deref()).map_err(failed)
+    }
+
+    fn empty(&mut self, name: &str) -> Result<(), String> {
+        self.0.empty(name).map_err(failed)
+    }
+
+    fn tidy(&mut self, now: Instant, most: u64) -> Result<(), String> {
+        self.0.tidy(number(now.as_micros()), number(most)).map_err(failed)
     }
 }
