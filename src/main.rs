@@ -1,5 +1,6 @@
 //! `weir`: the native shell.
 
+mod alerts;
 mod answers;
 mod cli;
 mod configure;

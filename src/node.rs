@@ -1,5 +1,6 @@
 //! One node: everything put together from the configuration.
 
+use crate::alerts::{Outbox, Teller};
 use crate::answers::AnswerFile;
 use crate::configure::{self, Misconfigured, variable};
 use crate::crypto::{self, NativeCrypto};
@@ -19,6 +20,7 @@ use relay::fleet::Fleet;
 use relay::metrics::Registry;
 use relay::ports::{Books, BooksError};
 use relay::still::Still;
+use relay::watched::Watched;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,6 +52,8 @@ pub struct Node {
     pub keys: Keys,
     /// Answers under idempotency keys: this node's own, shared books or not.
     pub answers: Arc<AnswerFile>,
+    /// The books, as the relay has them.
+    pub watched: Arc<Watched>,
     pub registry: Arc<Registry>,
     pub setup: Setup,
 }
@@ -170,15 +174,22 @@ pub enum Keeper {
 
 impl Keeper {
     /// Settles the holds that nobody will end. To be called every few seconds.
-    pub async fn sweep(&self, now: vocab::Instant) {
+    /// Returns how many there were.
+    pub async fn sweep(&self, now: vocab::Instant) -> usize {
         let swept = match self {
             Self::File(store) => Ok(store.sweep(now)),
             Self::Shared(shared) => shared.tend(now).await,
         };
         match swept {
-            Ok(0) => {}
-            Ok(swept) => tracing::warn!(swept, "holds whose lease had ended were settled at their estimate"),
-            Err(error) => tracing::debug!(%error, "the shared ledger was not tended"),
+            Ok(0) => 0,
+            Ok(swept) => {
+                tracing::warn!(swept, "holds whose lease had ended were settled at their estimate");
+                swept
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the shared ledger was not tended");
+                0
+            }
         }
     }
 
@@ -204,6 +215,15 @@ impl Node {
             Some(shared) => Keeper::Shared(shared.clone()),
             None => Keeper::File(self.store.clone()),
         }
+    }
+
+    /// Tells of budgets that fill and credit that runs out, once it is set going.
+    pub fn teller(&self) -> Teller {
+        let outbox = match &self.shared {
+            Some(shared) => Outbox::Shared(shared.clone()),
+            None => Outbox::File(self.store.alerts()),
+        };
+        Teller::new(self.relay.clone(), self.watched.clone(), outbox, self.keeper())
     }
 
     /// Writes what is left to be written, and closes the file.
@@ -241,10 +261,11 @@ impl Node {
             None => books,
             Some(at) => Arc::new(Still::new(books, at)),
         };
+        let watched = Arc::new(Watched::new(books));
         let relay = Relay::new(
             Arc::new(NativeHttp),
             Arc::new(clock),
-            books,
+            watched.clone(),
             Arc::new(Tasks),
             registry.clone(),
             fleet,
@@ -253,6 +274,6 @@ impl Node {
         let front = Front::new(relay.clone())
             .knowing(Arc::new(keys.clone()), Arc::new(NativeCrypto))
             .remembering(answers.clone());
-        Ok(Self { relay, front: Arc::new(front), store, shared, keys, answers, registry, setup })
+        Ok(Self { relay, front: Arc::new(front), store, shared, keys, answers, watched, registry, setup })
     }
 }

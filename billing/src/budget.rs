@@ -26,7 +26,8 @@ impl Taken {
     }
 }
 
-/// Every budget of an account that a hold ever fell under, with its latest window, and earlier ones while something is held there.
+/// Every budget of an account that a hold ever fell under, with its latest window, the one before, and earlier ones while something
+/// is held there. The one before is for whoever looks a moment later and wants to know what it came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Budgets(BTreeMap<String, Vec<Taken>>);
@@ -84,6 +85,6 @@ impl Budgets {
 
 /// Nothing can be held in an old window any more once nothing is.
 fn forget(windows: &mut Vec<Taken>) {
-    let Some(latest) = windows.last().map(|taken| taken.from) else { return };
-    windows.retain(|taken| taken.from == latest || taken.held != Pico::ZERO);
+    let Some(before) = windows.iter().rev().nth(1).map(|taken| taken.from) else { return };
+    windows.retain(|taken| taken.from >= before || taken.held != Pico::ZERO);
 }

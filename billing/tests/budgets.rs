@@ -83,15 +83,18 @@ fn what_is_given_back_goes_to_the_window_that_was_charged() {
     // Ends on the next day: nothing of tomorrow's is touched.
     book.post(settle("r1", 30), at(16)).unwrap();
     assert_eq!(taken(&book, &tomorrow), (0, 80));
-    assert_eq!(taken(&book, &today), (0, 0), "a window that is over and empty is forgotten");
+    assert_eq!(taken(&book, &today), (30, 0), "what it came to is known for one window more");
     let more = book.post(under(vec![tomorrow.clone()], extend("r2", 30, 700)), at(17));
     assert!(matches!(more, Err(Refusal::Budget { taken: Pico(80), needed: Pico(30), .. })));
     book.post(under(vec![tomorrow.clone()], extend("r2", 20, 700)), at(17)).unwrap();
     // More was used than was set aside: it is owed, and counts.
     book.post(settle("r2", 130), at(25)).unwrap();
     assert_eq!(taken(&book, &tomorrow), (130, 0));
-    let again = book.post(under(vec![tomorrow], hold("r3", 0)), at(18));
+    let again = book.post(under(vec![tomorrow.clone()], hold("r3", 0)), at(18));
     assert!(matches!(again, Err(Refusal::Budget { .. })), "more than full takes nothing, not even nothing");
+    book.post(under(vec![day(25, 100)], hold("r4", 10)), at(25)).unwrap();
+    assert_eq!(taken(&book, &today), (0, 0), "a window that is long over and empty is forgotten");
+    assert_eq!(taken(&book, &tomorrow), (130, 0));
 }
 
 #[test]

@@ -51,6 +51,9 @@ impl Setup {
                 "store.postgres: it is for native nodes; here the object ACCOUNT keeps the books".into(),
             ]);
         }
+        if config.alerts.is_on() {
+            return Err(vec!["alerts.webhooks: native nodes send them; a Worker does not yet".into()]);
+        }
         let bound = |p: &ProviderConfig| p.base_url.starts_with("binding:");
         if !given.ai
             && let Some((name, _)) = config.providers.iter().find(|(_, p)| bound(p))
@@ -121,6 +124,7 @@ mod tests {
             ("[servic]", true, "servic"),
             ("[service]\nbody_max = 0", true, "service.body_max"),
             ("[store]\npostgres = \"WEIR_POSTGRES_URL\"", true, "store.postgres"),
+            ("[alerts.webhooks.ops]\nurl = \"https://x.example\"\nsecret = \"S\"", true, "alerts.webhooks"),
             ("catalogue = \"models.json\"", true, "GLOBAL_CACHE"),
             ("[providers.x]\nkind = \"workers-ai\"\nbase_url = \"binding://AI\"", false, "binding AI"),
         ] {

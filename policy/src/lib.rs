@@ -3,6 +3,7 @@
 //!
 //! Pure: it reads no clock and draws no dice. Keys are known by their SHA-256 only, and a secret is never shown.
 
+pub mod alert;
 mod budget;
 mod context;
 mod credits;

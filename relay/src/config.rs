@@ -2,6 +2,7 @@
 //!
 //! Keys are named by environment variable or secret, never written in the file.
 
+use policy::alert::Alerts;
 use policy::limit::Quotas;
 use policy::plan::Plans;
 use policy::{Budgets, Settings};
@@ -288,6 +289,8 @@ pub struct Config {
     pub embeddings: EmbeddingsConfig,
     pub bounds: Bounds,
     pub store: StoreConfig,
+    /// Who is told of budgets that fill and credit that runs out.
+    pub alerts: Alerts,
     /// Who may call, skills, CORS, credits.
     pub service: Settings,
     /// A catalogue file whose entries replace or join the built-in ones.

@@ -13,6 +13,7 @@ use choices::Choices;
 use foldhash::{HashMap, HashMapExt};
 pub use plans::Plan;
 use plans::Plans;
+use policy::alert::Alerts;
 use policy::{Budgets, Caller, Settings};
 use providers::catalogue::Catalogue;
 use providers::{Adapter, Address};
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokens::Family;
-use vocab::{Caps, Card, Door, Duration, Instant, Kind, Name, Price, Rate, Rates, Status};
+use vocab::{Cap, Caps, Card, Door, Duration, Instant, Kind, Name, Price, Rate, Rates, Status};
 
 /// A provider as configured, without its secrets.
 #[derive(Debug)]
@@ -131,6 +132,7 @@ pub struct Fleet {
     pub settings: Arc<Settings>,
     /// By account; those that have any.
     pub budgets: BTreeMap<String, Budgets>,
+    pub alerts: Arc<Alerts>,
     /// Models that were configured but cannot be used, and why: for `weir check` and the log.
     pub warnings: Vec<String>,
 }
@@ -207,6 +209,9 @@ impl Fleet {
         let policies = policies(&config.policies, &config.providers, &mut problems);
         let mut settings = config.service.clone();
         problems.extend(settings.unlock(secret).into_iter().map(|fault| format!("service.{fault}")));
+        let mut alerts = config.alerts.clone();
+        let faults = alerts.faults().into_iter().chain(alerts.unlock(secret));
+        problems.extend(faults.map(|fault| format!("alerts.{fault}")));
         let budgets = budgets(&config.accounts, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
@@ -233,8 +238,14 @@ impl Fleet {
             rules: Rules::default(),
             settings: Arc::new(settings),
             budgets,
+            alerts: Arc::new(alerts),
             warnings,
         })
+    }
+
+    /// All budgets of an account, in the windows of `now`.
+    pub fn caps(&self, account: &str, now: Instant) -> Vec<Cap> {
+        self.budgets.get(account).map(|budgets| budgets.all_caps(now)).unwrap_or_default()
     }
 
     fn provider(

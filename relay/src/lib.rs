@@ -5,6 +5,7 @@
 
 mod adapters;
 mod advisor;
+pub mod alerts;
 mod answer;
 pub mod answers;
 mod ask;
@@ -28,6 +29,7 @@ mod speech;
 pub mod still;
 mod tab;
 mod unreported;
+pub mod watched;
 
 pub use crate::relay::{CredentialInfo, ModelHealth, ModelInfo, ProviderInfo, Relay};
 pub use answer::{Advice, Answer, Attempt, Bill, Content, DecisionId, Piece, Served, Trouble};

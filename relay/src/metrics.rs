@@ -26,6 +26,11 @@ struct Code {
     code: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Outcome {
+    outcome: String,
+}
+
 /// Seconds; from a local model's first token to a slow reasoner's.
 const LATENCY_S: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0, 30.0];
 /// What weir itself adds.
@@ -55,6 +60,7 @@ pub struct Registry {
     pub hits: Counter,
     /// Answers to requests that came again under their key.
     pub replays: Counter,
+    webhooks: Family<Outcome, Counter>,
     /// Usage in a bucket that the price has no rate for: somebody should look.
     pub unpriced: Counter,
 }
@@ -88,6 +94,7 @@ impl Default for Registry {
             hedges: Counter::default(),
             hits: Counter::default(),
             replays: Counter::default(),
+            webhooks: Family::default(),
             unpriced: Counter::default(),
         };
         registry.register("upstream_calls", "Calls to providers, by outcome", new.attempts.clone());
@@ -110,6 +117,7 @@ impl Default for Registry {
         registry.register("hedges", "Second calls started because the first was late", new.hedges.clone());
         registry.register("cache_hits", "Answers out of the cache", new.hits.clone());
         registry.register("replays", "Answers told again under an idempotency key", new.replays.clone());
+        registry.register("webhooks", "Messages to webhooks, by what came of a try", new.webhooks.clone());
         registry.register("unpriced", "Usage without a rate to bill it at", new.unpriced.clone());
         Self { registry, ..new }
     }
@@ -132,6 +140,11 @@ impl Registry {
 
     pub fn trouble(&self, code: &str) {
         self.troubles.get_or_create(&Code { code: code.into() }).inc();
+    }
+
+    /// A try to bring a message to a webhook: `delivered`, `failed`, or `given_up` after all tries.
+    pub fn webhook(&self, outcome: &str) {
+        self.webhooks.get_or_create(&Outcome { outcome: outcome.into() }).inc();
     }
 
     /// In Prometheus' text format (OpenMetrics).

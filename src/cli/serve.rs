@@ -1,6 +1,7 @@
 //! `weir serve`.
 
 use super::{Common, Done, Failure, Place};
+use crate::alerts::Teller;
 use crate::configure::Misconfigured;
 use crate::directory::Keys;
 use crate::net::{Listen, NativeClock, serve};
@@ -59,7 +60,7 @@ impl Serve {
             common.config.clone(),
             clock,
             stop,
-            (node.keys.clone(), front.clone()),
+            (node.keys.clone(), front.clone(), node.teller()),
         );
         let served = serve(listen, front, seed, stopped, Duration::from_secs(self.grace), tend);
         node.close();
@@ -75,8 +76,10 @@ async fn tend(
     file: Option<PathBuf>,
     clock: NativeClock,
     stop: watch::Sender<bool>,
-    (keys, front): (Keys, Arc<Front>),
+    (keys, front, teller): (Keys, Arc<Front>, Teller),
 ) {
+    let watched = teller.watched();
+    tokio::spawn(teller.run());
     prepare(&front).await;
     let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
@@ -107,8 +110,12 @@ async fn tend(
                 });
             }
             _ = sweep.tick() => {
-                let keeper = keeper.clone();
-                tokio::spawn(async move { keeper.sweep(clock.ledger()).await });
+                let (keeper, watched) = (keeper.clone(), watched.clone());
+                tokio::spawn(async move {
+                    if keeper.sweep(clock.ledger()).await > 0 {
+                        watched.all();
+                    }
+                });
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The native platform: sockets, clock, tasks. Implements the relay's ports.
 
+pub mod checked;
 mod clock;
 mod h1;
 mod outgoing;

@@ -9,6 +9,8 @@ use relay::ports::{Books, BooksError, Mark, Posted};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use tokio::sync::SemaphorePermit;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use vocab::{Instant, Pico};
 
 #[async_trait]
@@ -164,6 +166,24 @@ impl Inner {
             None => self.sessions.open().await?,
         };
         Ok(Reading { session, _permit: permit })
+    }
+
+    /// One statement that is none of an account's, on a connection that reads.
+    pub(super) async fn ask(
+        &self,
+        sql: &str,
+        with: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, PostgresError> {
+        let asked = async {
+            let reading = self.reader().await?;
+            let rows = reading.session.client.query(sql, with).await?;
+            if !self.closed.load(Ordering::Acquire) {
+                self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reading.session);
+            }
+            Ok(rows)
+        };
+        // Boxed: connecting is rare and large.
+        self.bounded(Box::pin(asked)).await
     }
 
     /// Gives the connection back, if it did what it was asked for.

@@ -17,6 +17,7 @@
 //! what a dead node leaves set aside is its open holds, until it has been silent for [`Options::silent`].
 
 mod address;
+mod alerts;
 mod batch;
 mod books;
 mod desk;

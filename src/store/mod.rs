@@ -15,6 +15,7 @@
 //! settled at their estimate. If writing fails once, the store is down: nothing is confirmed that is not on disk, and
 //! nothing more is taken, because decisions made since could not be kept.
 
+mod alerts;
 mod books;
 mod cells;
 mod chain;
@@ -36,6 +37,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::AlertFile;
 pub use error::StoreError;
 pub use journal::slot::{Disk, System};
 pub use keys::KeyFile;

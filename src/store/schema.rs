@@ -10,10 +10,15 @@ use std::time::Duration;
 const APPLICATION: i64 = 0x7765_6972;
 
 /// What brings the file from the version of its place to the next. From 2 to 3 there is more to do: see [`migrate`].
-const MIGRATIONS: [&str; 4] =
-    [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql"), include_str!("v4.sql")];
+const MIGRATIONS: [&str; 5] = [
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+    include_str!("v4.sql"),
+    include_str!("v5.sql"),
+];
 
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// How long SQLite's log gets, in bytes.
 const LOG: i64 = 8 << 20;

@@ -124,6 +124,15 @@ pub const DIFFERENCES: &[Difference] = &[
         words_of: &[],
         cases: &["length-lie"],
     },
+    Difference {
+        what: "Webhooks",
+        native: "`alerts.webhooks`",
+        worker: "refused by name at start",
+        why: "nothing of it is on the edge yet",
+        headers: &[],
+        words_of: &[],
+        cases: &[],
+    },
 ];
 
 pub fn of_headers() -> impl Iterator<Item = &'static str> {

@@ -43,4 +43,5 @@ mod tasks_parts;
 mod tasks_sdk;
 mod upstream;
 mod waiting;
+mod webhooks;
 mod world;

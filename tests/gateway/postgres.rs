@@ -14,7 +14,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const VARIABLE: &str = "WEIR_POSTGRES_URL";
+pub use cluster::shared;
+
+pub const VARIABLE: &str = "WEIR_POSTGRES_URL";
 
 /// A node over this database, and how it answers.
 fn node(lab: &Lab, cluster: &Cluster, database: &str, more: &str) -> Setup {

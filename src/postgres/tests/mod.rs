@@ -1,5 +1,6 @@
 //! With a real PostgreSQL; see `cluster` for where it comes from.
 
+mod alerts;
 mod cluster;
 mod crowd;
 mod law;

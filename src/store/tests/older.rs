@@ -187,7 +187,7 @@ async fn a_file_of_version_3_gets_room_for_keys_and_keeps_its_books() {
     drop(store);
     let before = sql(&dir);
     before
-        .execute_batch("DROP TABLE managed_key; DROP TABLE former_secret; PRAGMA user_version = 3")
+        .execute_batch("DROP TABLE managed_key; DROP TABLE former_secret; DROP TABLE alert; DROP TABLE delivery; PRAGMA user_version = 3")
         .unwrap();
     drop(before);
     assert!(matches!(Reader::open(file(&dir)), Err(StoreError::Older { found: 3, known: schema::VERSION })));
