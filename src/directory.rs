@@ -118,6 +118,48 @@ impl Keys {
         Ok(())
     }
 
+    /// Takes away the keys that expired before then, or counts them.
+    pub async fn clear_expired(&self, before: Instant, dry_run: bool) -> Result<u64, DirectoryError> {
+        self.carry(move |inner| {
+            let shelf = inner.shelf.load_full();
+            let expired = |key: &&Arc<ManagedKey>| key.expires.is_some_and(|at| at <= before);
+            let ids: Vec<_> = shelf.ring.keys().iter().filter(expired).map(|key| key.id.clone()).collect();
+            if !dry_run && !ids.is_empty() {
+                for id in &ids {
+                    inner.file.remove(id).map_err(down)?;
+                }
+                let mut keys = shelf.all();
+                keys.retain(|(key, _)| !expired(&key));
+                inner.shelf.store(Arc::new(Shelf::new(keys)));
+            }
+            Ok(count(ids.len()))
+        })
+        .await
+    }
+
+    /// Takes away the secrets that were replaced and stopped opening before then, or counts them.
+    pub async fn clear_former(&self, before: Instant, dry_run: bool) -> Result<u64, DirectoryError> {
+        self.carry(move |inner| {
+            let mut keys = inner.shelf.load().all();
+            let mut found = 0;
+            for (key, _) in &mut keys {
+                let over = key.former.iter().filter(|former| former.until <= before).count();
+                found += over;
+                if over > 0 && !dry_run {
+                    let mut without = ManagedKey::clone(key);
+                    without.former.retain(|former| former.until > before);
+                    inner.file.put(&without).map_err(down)?;
+                    *key = Arc::new(without);
+                }
+            }
+            if found > 0 && !dry_run {
+                inner.shelf.store(Arc::new(Shelf::new(keys)));
+            }
+            Ok(count(found))
+        })
+        .await
+    }
+
     /// Does a change beside the runtime, and carries it to its end even where its client has left: what is in the file
     /// and what is in memory stay the same.
     async fn carry<T: Send + 'static>(
@@ -165,6 +207,10 @@ impl Inner {
         self.shelf.store(Arc::new(Shelf::new(keys)));
         Ok(())
     }
+}
+
+fn count(found: usize) -> u64 {
+    u64::try_from(found).unwrap_or(u64::MAX)
 }
 
 fn down(error: StoreError) -> DirectoryError {

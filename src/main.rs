@@ -2,6 +2,7 @@
 
 mod alerts;
 mod answers;
+mod attic;
 mod cli;
 mod configure;
 mod crypto;

@@ -2,6 +2,7 @@
 
 use crate::alerts::{Outbox, Teller};
 use crate::answers::AnswerFile;
+use crate::attic::Leftovers;
 use crate::configure::{self, Misconfigured, variable};
 use crate::crypto::{self, NativeCrypto};
 use crate::directory::Keys;
@@ -165,6 +166,14 @@ fn share(config: &Config) -> Result<Option<Arc<Postgres>>, Misconfigured> {
     Ok(Some(Arc::new(Postgres::open(address, options).map_err(unusable)?)))
 }
 
+/// Where it is written down what is to be told, and was.
+fn outbox(store: &Store, shared: Option<&Arc<Postgres>>) -> Outbox {
+    match shared {
+        Some(shared) => Outbox::Shared(shared.clone()),
+        None => Outbox::File(store.alerts()),
+    }
+}
+
 /// Who keeps the books of this node.
 #[derive(Clone)]
 pub enum Keeper {
@@ -219,10 +228,7 @@ impl Node {
 
     /// Tells of budgets that fill and credit that runs out, once it is set going.
     pub fn teller(&self) -> Teller {
-        let outbox = match &self.shared {
-            Some(shared) => Outbox::Shared(shared.clone()),
-            None => Outbox::File(self.store.alerts()),
-        };
+        let outbox = outbox(&self.store, self.shared.as_ref());
         Teller::new(self.relay.clone(), self.watched.clone(), outbox, self.keeper())
     }
 
@@ -271,9 +277,11 @@ impl Node {
             fleet,
         );
         relay.count_with(Arc::new(Vocabularies::default()));
+        let leftovers = Leftovers { keys: keys.clone(), outbox: outbox(&store, shared.as_ref()) };
         let front = Front::new(relay.clone())
             .knowing(Arc::new(keys.clone()), Arc::new(NativeCrypto))
-            .remembering(answers.clone());
+            .remembering(answers.clone())
+            .keeping(Arc::new(leftovers));
         Ok(Self { relay, front: Arc::new(front), store, shared, keys, answers, watched, registry, setup })
     }
 }

@@ -277,6 +277,61 @@ pub trait Directory: Send + Sync {
     }
 }
 
+/// What is kept besides the record, and of no use to anybody after a time. The record itself is none of it: a chain of which
+/// something is missing cannot be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leftover {
+    /// Managed keys, so long after they expired.
+    Keys,
+    /// Secrets of keys that were replaced, so long after they stopped opening.
+    Secrets,
+    /// Messages to webhooks, so long after they were heard or given up.
+    Messages,
+    /// What was told of accounts, so long after it could have been noticed again.
+    Alerts,
+}
+
+impl Leftover {
+    pub const ALL: [Self; 4] = [Self::Keys, Self::Secrets, Self::Messages, Self::Alerts];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keys => "expired_keys",
+            Self::Secrets => "replaced_secrets",
+            Self::Messages => "webhook_messages",
+            Self::Alerts => "alerts",
+        }
+    }
+
+    /// How long it stays, where nobody says otherwise.
+    pub const fn stays(self) -> Duration {
+        const DAY: u64 = 86_400;
+        Duration::from_secs(match self {
+            Self::Keys => 30 * DAY,
+            Self::Secrets => 0,
+            Self::Messages | Self::Alerts => 7 * DAY,
+        })
+    }
+}
+
+/// Where leftovers are.
+#[async_trait]
+pub trait Attic: Send + Sync {
+    /// What of them this platform keeps.
+    fn keeps(&self) -> &'static [Leftover] {
+        &[]
+    }
+
+    /// Throws away what was of no use any more at `before`, or only counts it. Returns how much that is.
+    ///
+    /// # Errors
+    /// The store is out of order.
+    async fn clear(&self, what: Leftover, before: Instant, dry_run: bool) -> Result<u64, String> {
+        let _ = (what, before, dry_run);
+        Ok(0)
+    }
+}
+
 /// Why a platform's cryptography did not do its work. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CryptoError {
@@ -331,4 +386,5 @@ pub trait Signer: Send + Sync {
 pub struct NotHere;
 
 impl Directory for NotHere {}
+impl Attic for NotHere {}
 impl Crypto for NotHere {}

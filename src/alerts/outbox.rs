@@ -2,9 +2,12 @@
 
 use crate::postgres::Postgres;
 use crate::store::{AlertFile, StoreError};
-use policy::alert::{Delivery, Message};
+use policy::alert::{Delivery, LATE, Message};
 use std::sync::Arc;
 use vocab::Instant;
+
+/// So long after the end of its window a thing can be noticed.
+const LATE_US: u64 = LATE.as_secs() * 1_000_000;
 
 /// Where it is written down.
 #[derive(Clone)]
@@ -38,6 +41,27 @@ impl Outbox {
             Self::File(file) => beside(file, move |file| file.next(&of, due, now)).await,
             Self::Shared(shared) => {
                 shared.alerts_next(&of, due, now).await.map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    /// Throws away messages that were over before then, or counts them. What they told of stays known.
+    pub async fn clear_ended(&self, before: Instant, dry_run: bool) -> Result<u64, String> {
+        match self {
+            Self::File(file) => beside(file, move |file| file.clear_ended(before, dry_run)).await,
+            Self::Shared(shared) => {
+                shared.alerts_clear_ended(before, dry_run).await.map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    /// The same with what could not have been noticed again since then, and is not being told any more.
+    pub async fn clear_alerts(&self, before: Instant, dry_run: bool) -> Result<u64, String> {
+        let before = Instant::from_micros(before.as_micros().saturating_sub(LATE_US));
+        match self {
+            Self::File(file) => beside(file, move |file| file.clear_alerts(before, dry_run)).await,
+            Self::Shared(shared) => {
+                shared.alerts_clear(before, dry_run).await.map_err(|error| error.to_string())
             }
         }
     }

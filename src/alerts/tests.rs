@@ -1,6 +1,6 @@
 use super::*;
 use crate::store::{Options, Store};
-use policy::alert::{Delivery, Event};
+use policy::alert::{Delivery, Event, LATE};
 use tempfile::TempDir;
 use vocab::Cap;
 
@@ -56,6 +56,22 @@ pub async fn law(one: &Outbox, other: &Outbox) {
     assert_eq!(one.soonest().await.unwrap(), None);
     one.add(vec![both, single]).await.unwrap();
     assert!(one.take(seconds(900), seconds(999), 9).await.unwrap().is_empty(), "told once and for all");
+    // What is over may go; what was told stays known as long as it could be noticed.
+    one.add(vec![message("waits", &["ops"])]).await.unwrap();
+    for dry_run in [true, false] {
+        assert_eq!(one.clear_ended(seconds(10), dry_run).await, Ok(1));
+        assert_eq!(other.clear_ended(seconds(61), dry_run).await, Ok(if dry_run { 3 } else { 2 }));
+    }
+    let over = NOW.next_day().after(LATE);
+    assert_eq!(one.clear_alerts(Instant::from_micros(over.as_micros() - 1), false).await, Ok(0));
+    for dry_run in [true, false] {
+        assert_eq!(
+            other.clear_alerts(over, dry_run).await,
+            Ok(2),
+            "somebody is still to be told of the third"
+        );
+    }
+    assert_eq!(one.take(seconds(900), seconds(999), 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod ask;
 mod catalog;
 mod check;
+mod cleanup;
 mod client;
 mod credits;
 mod demo;
@@ -62,6 +63,8 @@ enum Command {
     Keys(keys::Keys),
     /// Show, give and take back an account's credit, as the operator
     Credits(credits::Credits),
+    /// Throw away what is of no use any more, as the operator: never entries of the ledger
+    Cleanup(cleanup::Cleanup),
     /// Look after the ledger
     Ledger(ledger::Ledger),
     /// Look after the catalogue of models and prices
@@ -117,6 +120,7 @@ pub fn run() -> ExitCode {
         Command::Providers(command) => command.run(&common),
         Command::Keys(command) => command.run(&common),
         Command::Credits(command) => command.run(&common),
+        Command::Cleanup(command) => command.run(&common),
         Command::Ledger(command) => command.run(&common),
         Command::Catalog(command) => command.run(&common),
         Command::Lab(command) => command.run(),

@@ -57,6 +57,29 @@ impl Postgres {
         self.inner.ask(sql, &[&of.id, &of.hook, &due, &ended]).await.map(drop)
     }
 
+    /// Throws away deliveries that were over before then, or counts them.
+    pub async fn alerts_clear_ended(&self, before: Instant, dry_run: bool) -> Result<u64, PostgresError> {
+        self.clear("weir.delivery WHERE ended <= $1", before, dry_run).await
+    }
+
+    /// The same with all that is known of what could be noticed until then, unless somebody is still to be told.
+    pub async fn alerts_clear(&self, before: Instant, dry_run: bool) -> Result<u64, PostgresError> {
+        const OVER: &str = "weir.alert AS a WHERE a.until <= $1 AND NOT EXISTS \
+                            (SELECT FROM weir.delivery AS d WHERE d.alert = a.id AND d.due IS NOT NULL)";
+        self.clear(OVER, before, dry_run).await
+    }
+
+    async fn clear(&self, which: &str, before: Instant, dry_run: bool) -> Result<u64, PostgresError> {
+        let sql = if dry_run {
+            format!("SELECT count(*) FROM {which}")
+        } else {
+            format!("WITH gone AS (DELETE FROM {which} RETURNING 1) SELECT count(*) FROM gone")
+        };
+        let found = self.inner.ask(&sql, &[&rows::until(before)]).await?;
+        let count: Option<i64> = found.first().map(|row| row.try_get(0)).transpose()?;
+        Ok(count.unwrap_or_default().cast_unsigned())
+    }
+
     /// When the next try of all is.
     pub async fn alerts_soonest(&self) -> Result<Option<Instant>, PostgresError> {
         let found = self.inner.ask("SELECT min(due) FROM weir.delivery WHERE due IS NOT NULL", &[]).await?;

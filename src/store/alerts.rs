@@ -76,6 +76,37 @@ impl AlertFile {
         })
     }
 
+    /// Throws away deliveries that were over before then, or counts them.
+    pub fn clear_ended(&self, before: Instant, dry_run: bool) -> Result<u64, StoreError> {
+        self.clear("delivery WHERE ended <= ?1", before, dry_run)
+    }
+
+    /// The same with all that is known of what could be noticed until then, unless somebody is still to be told.
+    pub fn clear_alerts(&self, before: Instant, dry_run: bool) -> Result<u64, StoreError> {
+        const OVER: &str = "alert WHERE until <= ?1 AND NOT EXISTS \
+                            (SELECT 1 FROM delivery AS d WHERE d.alert = alert.id AND d.due IS NOT NULL)";
+        let cleared = self.clear(OVER, before, dry_run)?;
+        if !dry_run {
+            self.write(|work| {
+                Ok(work.execute("DELETE FROM delivery WHERE alert NOT IN (SELECT id FROM alert)", ())?)
+            })?;
+        }
+        Ok(cleared)
+    }
+
+    fn clear(&self, which: &str, before: Instant, dry_run: bool) -> Result<u64, StoreError> {
+        self.write(|work| {
+            let count =
+                work.query_row(&format!("SELECT count(*) FROM {which}"), [micros(before)], |row| {
+                    row.get::<_, i64>(0)
+                })?;
+            if !dry_run {
+                work.execute(&format!("DELETE FROM {which}"), [micros(before)])?;
+            }
+            Ok(count.cast_unsigned())
+        })
+    }
+
     /// When the next try of all is.
     pub fn soonest(&self) -> Result<Option<Instant>, StoreError> {
         let connection = schema::open_to_read(&self.database)?;

@@ -13,6 +13,7 @@ mod bad_framing;
 mod bad_input;
 mod books;
 mod budgets;
+mod cleanup;
 mod clients;
 mod crash;
 mod credits;

@@ -4,6 +4,7 @@ mod asks;
 mod body;
 mod books;
 mod callers;
+mod cleanup;
 mod client;
 mod cors;
 mod entry;

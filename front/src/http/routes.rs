@@ -53,6 +53,8 @@ pub enum Place {
     Ledger,
     Verify,
     Ping,
+    /// Leftovers thrown away.
+    Cleanup,
     /// Managed keys.
     Keys,
     Key,
@@ -135,7 +137,7 @@ const fn gemini(template: &'static str, methods: &'static [Method], place: Place
 }
 
 /// All of them, the busiest first; of those that fit one path, the one with an end of its own.
-pub const ROUTES: [Route; 49] = [
+pub const ROUTES: [Route; 50] = [
     openai("/v1/chat/completions", POST, Place::Chat),
     openai("/v1/responses", POST, Place::Responses),
     anthropic("/v1/messages", Place::Messages),
@@ -173,6 +175,7 @@ pub const ROUTES: [Route; 49] = [
     route("/api/billing/ledger", GET, Place::Ledger, Gate::Caller),
     route("/api/billing/verify", GET, Place::Verify, Gate::Caller),
     route("/api/admin/ping", GET, Place::Ping, Gate::Admin),
+    route("/api/admin/cleanup", POST, Place::Cleanup, Gate::Admin),
     route("/api/admin/keys", GET_POST, Place::Keys, Gate::Admin),
     route("/api/admin/keys/{id}/rotate", POST, Place::KeyRotate, Gate::Admin),
     route("/api/admin/keys/{id}", GET_PATCH_DELETE, Place::Key, Gate::Admin),

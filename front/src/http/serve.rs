@@ -14,7 +14,7 @@ use http::{Method, Request, StatusCode, request};
 use policy::{Caller, Claim, Refused, Settings};
 use relay::Relay;
 use relay::answers::{Answers, Local};
-use relay::ports::{Crypto, Directory, NotHere};
+use relay::ports::{Attic, Crypto, Directory, NotHere};
 use serde_json::json;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -38,6 +38,7 @@ pub struct Front {
     pub(super) guests: Arc<Mutex<Guests>>,
     pub(super) answers: Arc<dyn Answers>,
     pub(super) cache: Arc<Cache>,
+    pub(super) attic: Arc<dyn Attic>,
     /// The service's own seed, where it was given one.
     seed: Option<u64>,
 }
@@ -67,6 +68,7 @@ impl Front {
             guests: Arc::default(),
             answers: Arc::new(Local::default()),
             cache: Arc::default(),
+            attic: Arc::new(NotHere),
             seed: None,
         }
     }
@@ -81,6 +83,12 @@ impl Front {
     #[must_use]
     pub fn remembering(self, answers: Arc<dyn Answers>) -> Self {
         Self { answers, ..self }
+    }
+
+    /// With leftovers that the operator may throw away.
+    #[must_use]
+    pub fn keeping(self, attic: Arc<dyn Attic>) -> Self {
+        Self { attic, ..self }
     }
 
     /// Makes ready what the settings say of tokens, before the first comes: own keys, and others' that are published. Without
@@ -306,6 +314,7 @@ impl Front {
             Place::Binding => tell(response, &self.binding().await),
             Place::Providers => tell(response, &json!({ "providers": self.relay.providers() })),
             Place::Ping => tell(response, &json!({ "ok": true, "at": call.started.rfc3339() })),
+            Place::Cleanup => tell(response, &self.cleanup(call, &body).await?),
             Place::Keys => tell(response, &self.keys(call, &body).await?),
             Place::Key => tell(response, &self.key(call, &body).await?),
             Place::KeyRotate => tell(response, &self.rotate_key(call, &body).await?),

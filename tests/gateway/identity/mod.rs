@@ -71,7 +71,7 @@ impl House {
     }
 
     /// Ends in peace, and starts again on the same books.
-    fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.weir.process.signal("TERM");
         assert!(self.weir.process.ends(std::time::Duration::from_secs(30)).success());
         self.weir = self.setup.start();
