@@ -6,6 +6,8 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot run says so")]
 
+mod world;
+
 #[path = "../src/store/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the shell uses more of it than this")]
 mod store;
@@ -16,6 +18,7 @@ use providers::catalogue::Catalogue;
 use relay::ports::Books;
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use store::{Options, Reader, Store};
 use tempfile::TempDir;
@@ -145,6 +148,22 @@ fn record(c: &mut Criterion) {
             reader.ended("local", before, 50).expect("a page").len()
         });
     });
+    let runtime = runtime();
+    let store = Arc::new(Store::open(&path, Options::default(), NOW).expect("a store"));
+    let front = world::front_over(store.clone());
+    for (what, query) in [
+        ("a usage page of what is often there", "model=gpt-4o-mini"),
+        ("a usage page of what is never there", "model=nobody"),
+        ("a usage page of what is never there, with a wildcard", "model=nobody*"),
+        ("a usage page of a tag that is never there", "tag=team=red"),
+        ("a usage page of the middle", "to=2026-11-21T00:00:05Z"),
+    ] {
+        group.bench_function(what, |b| {
+            b.iter(|| runtime.block_on(world::got(&front, &format!("/api/billing/usage?{query}"))));
+        });
+    }
+    drop(front);
+    drop(store);
     group.bench_function("one request", |b| {
         let mut n = 0;
         b.iter(|| {

@@ -134,6 +134,25 @@ pub fn front(name: &str, provider: ProviderConfig, catalogue: &Catalogue, http: 
     Front::new(Relay::new(Arc::new(http), Arc::new(Still), books, Arc::new(Still), registry, fleet))
 }
 
+/// A front over books that are kept, without a provider.
+pub fn front_over(books: Arc<dyn Books>) -> Front {
+    let registry = Arc::new(Registry::default());
+    let catalogue = Catalogue::embedded().expect("the shipped catalogue");
+    let fleet = Fleet::build(&Config::default(), &catalogue, &|_| None, &registry, None);
+    let fleet = fleet.expect("a plain configuration");
+    let http = Arc::new(Provider::whole(Bytes::new()));
+    Front::new(Relay::new(http, Arc::new(Still), books, Arc::new(Still), registry, fleet))
+}
+
+/// What is got from a path.
+pub async fn got(front: &Front, path: &str) -> http::StatusCode {
+    let request = Request::get(path).header("host", "127.0.0.1");
+    let request = request.body(http_body_util::Empty::<Bytes>::new()).expect("a plain request");
+    let response = front.serve(request, Peer { loopback: true, tls: false }, 1).await;
+    assert_eq!(response.status, 200);
+    response.status
+}
+
 /// The whole way, to the last byte of the answer: how many there were, and the last of them.
 pub fn told(front: &Front, path: &str, body: &Bytes, seed: u64) -> (usize, Bytes) {
     let request = Request::post(path)

@@ -105,6 +105,24 @@ pub trait Books: Send + Sync {
     async fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError>;
     /// The account's ended requests (settle and release entries) with `seq` below `before`, newest first.
     async fn ended(&self, account: &str, before: u64, limit: usize) -> Result<Vec<Entry>, BooksError>;
+    /// The `seq` of the account's last entry before `at`; 0 where there is none. Times never fall along a record, so it is
+    /// found by halving.
+    async fn seq_before(&self, account: &str, at: Instant) -> Result<u64, BooksError> {
+        // Beyond the end of the record there is nothing, which is as good as late.
+        let (mut low, mut high) = (0, 1u64);
+        let is_before = async |seq: u64| {
+            let found = self.entries(account, seq - 1, 1).await?;
+            Ok::<bool, BooksError>(found.first().is_some_and(|entry| entry.seq == seq && entry.time < at))
+        };
+        while is_before(high).await? {
+            (low, high) = (high, high.saturating_mul(2));
+        }
+        while low + 1 < high {
+            let middle = low + (high - low) / 2;
+            if is_before(middle).await? { low = middle } else { high = middle }
+        }
+        Ok(low)
+    }
     /// Every entry of one operation id, oldest first.
     async fn of_request(&self, account: &str, id: &str) -> Result<Vec<Entry>, BooksError>;
     /// What was spent since `from`, over the settled requests of the account.

@@ -195,6 +195,10 @@ impl Books for Watched {
         self.books.ended(account, before, limit).await
     }
 
+    async fn seq_before(&self, account: &str, at: Instant) -> Result<u64, BooksError> {
+        self.books.seq_before(account, at).await
+    }
+
     async fn of_request(&self, account: &str, id: &str) -> Result<Vec<Entry>, BooksError> {
         self.books.of_request(account, id).await
     }

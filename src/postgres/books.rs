@@ -102,6 +102,12 @@ impl Books for Postgres {
         self.inner.read(reading, found)
     }
 
+    async fn seq_before(&self, account: &str, at: Instant) -> Result<u64, BooksError> {
+        let reading = self.reading(account).await?;
+        let found = self.inner.bounded(seq_before(&reading.session, account, at)).await;
+        self.inner.read(reading, found)
+    }
+
     async fn of_request(&self, account: &str, id: &str) -> Result<Vec<Entry>, BooksError> {
         let reading = self.reading(account).await?;
         let found = self.inner.bounded(of_request(&reading.session, account, id)).await;
@@ -263,22 +269,35 @@ async fn of_request(session: &Session, name: &str, op: &str) -> Result<Vec<Entry
     found.iter().map(|row| rows::entry(row, name)).collect()
 }
 
+/// The last entry before `at`, found by halving.
+async fn seq_before(session: &Session, name: &str, at: Instant) -> Result<u64, PostgresError> {
+    let Some((id, seq)) = load::find(session, name).await? else { return Ok(0) };
+    let sql = format!("{HALVING} SELECT coalesce((SELECT low FROM half WHERE low = high LIMIT 1), 0)");
+    let (seq, at) = (number(seq), rows::until(at));
+    let row = within(async { Ok(session.client.query_one(&sql, &[&id, &seq, &at]).await?) }).await?;
+    Ok(row.try_get::<_, i64>(0)?.cast_unsigned())
+}
+
+/// Of an account ($1) whose last entry is $2: where `low` and `high` meet is its last entry before a time ($3).
+const HALVING: &str = "\
+    WITH RECURSIVE half (low, high) AS (\
+      SELECT 0::int8, $2::int8 \
+      UNION ALL \
+      SELECT CASE WHEN e.time < $3 THEN e.seq ELSE h.low END, CASE WHEN e.time < $3 THEN h.high ELSE e.seq - 1 END \
+      FROM half AS h CROSS JOIN LATERAL \
+        (SELECT seq, time FROM weir.entry WHERE account = $1 AND seq = (h.low + h.high + 1) / 2 LIMIT 1) AS e \
+      WHERE h.low < h.high)";
+
 /// What was charged at `from` or later: all that was, less what had been before. Times never fall along a record and its
 /// numbers have no gaps, so the last entry before `from` is found by halving.
 async fn spent(session: &Session, name: &str, from: Instant) -> Result<Pico, PostgresError> {
     let Some((id, seq)) = load::find(session, name).await? else { return Ok(Pico::ZERO) };
-    let sql = "\
-        WITH RECURSIVE half (low, high) AS (\
-          SELECT 0::int8, $2::int8 \
-          UNION ALL \
-          SELECT CASE WHEN e.time < $3 THEN e.seq ELSE h.low END, CASE WHEN e.time < $3 THEN h.high ELSE e.seq - 1 END \
-          FROM half AS h CROSS JOIN LATERAL \
-            (SELECT seq, time FROM weir.entry WHERE account = $1 AND seq = (h.low + h.high + 1) / 2 LIMIT 1) AS e \
-          WHERE h.low < h.high) \
-        SELECT (coalesce((SELECT settled FROM weir.entry WHERE account = $1 AND seq = $2), 0) - coalesce((SELECT settled \
-          FROM weir.entry WHERE account = $1 AND seq = (SELECT low FROM half WHERE low = high LIMIT 1)), 0))::text";
+    let sql = format!(
+        "{HALVING} SELECT (coalesce((SELECT settled FROM weir.entry WHERE account = $1 AND seq = $2), 0) - coalesce((SELECT settled \
+          FROM weir.entry WHERE account = $1 AND seq = (SELECT low FROM half WHERE low = high LIMIT 1)), 0))::text"
+    );
     let (seq, from) = (number(seq), rows::until(from));
-    let row = within(async { Ok(session.client.query_one(sql, &[&id, &seq, &from]).await?) }).await?;
+    let row = within(async { Ok(session.client.query_one(&sql, &[&id, &seq, &from]).await?) }).await?;
     let text: &str = row.try_get(0)?;
     let wrong = |_| PostgresError::Corrupt("what was spent is no whole number".into());
     Ok(Pico(text.parse().map_err(wrong)?))

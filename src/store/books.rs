@@ -55,6 +55,11 @@ impl Books for Store {
         self.read(move |reader| reader.ended(&name, before, limit)).await.map_err(down)
     }
 
+    async fn seq_before(&self, account: &str, at: Instant) -> Result<u64, BooksError> {
+        let name = account.to_owned();
+        self.read(move |reader| reader.seq_before(&name, at)).await.map_err(down)
+    }
+
     async fn of_request(&self, account: &str, id: &str) -> Result<Vec<Entry>, BooksError> {
         let (name, id) = (account.to_owned(), id.to_owned());
         let cell = self.cell(account).await?;

@@ -97,9 +97,9 @@ impl Chain<'_> {
         Ok(self.entries(seq.saturating_sub(1), seq)?.pop())
     }
 
-    /// What had been settled before `from`, of the first `head` entries. Times never fall along a record, so the page in which
+    /// The last entry before `from`, of the first `head`, and what had been settled with it; 0 where there is none. Times never fall along a record, so the page in which
     /// `from` lies is found by halving.
-    pub fn settled_before(&self, from: Instant, head: u64) -> Result<Pico, StoreError> {
+    pub fn last_before(&self, from: Instant, head: u64) -> Result<(u64, Pico), StoreError> {
         let mut at = self.connection.prepare_cached(
             "SELECT key, time FROM page WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT 1",
         )?;
@@ -119,15 +119,17 @@ impl Chain<'_> {
                 None => high = 0,
             }
         }
-        let Some((first, _)) = (if low == 0 { None } else { page_with(low)? }) else { return Ok(Pico::ZERO) };
-        let mut settled = Pico::ZERO;
+        let Some((first, _)) = (if low == 0 { None } else { page_with(low)? }) else {
+            return Ok((0, Pico::ZERO));
+        };
+        let mut last = (0, Pico::ZERO);
         self.page(first, |record| {
             if record.time < from && record.seq <= head {
-                settled = record.settled().ok_or_else(|| self.unreadable(record.seq))?;
+                last = (record.seq, record.settled().ok_or_else(|| self.unreadable(record.seq))?);
             }
             Ok(())
         })?;
-        Ok(settled)
+        Ok(last)
     }
 
     /// What has been settled by an entry.

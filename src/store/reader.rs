@@ -125,7 +125,14 @@ impl Reader {
         let _view = self.view()?;
         let Some(head) = self.head(account)? else { return Ok(Pico::ZERO) };
         let chain = self.chain(account, &head);
-        Ok(chain.settled_at(head.seq)?.minus(chain.settled_before(from, head.seq)?))
+        Ok(chain.settled_at(head.seq)?.minus(chain.last_before(from, head.seq)?.1))
+    }
+
+    /// The `seq` of the last entry before `at`; 0 where there is none.
+    pub fn seq_before(&self, account: &str, at: Instant) -> Result<u64, StoreError> {
+        let _view = self.view()?;
+        let Some(head) = self.head(account)? else { return Ok(0) };
+        Ok(self.chain(account, &head).last_before(at, head.seq)?.0)
     }
 
     /// Where an account stands, from the last tally that was kept and the entries after it. Where that tally does

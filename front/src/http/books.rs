@@ -10,7 +10,7 @@ use relay::ports::BooksError;
 use serde_json::{Value, json};
 use vocab::Pico;
 
-/// How many usage events one page has at most, and without a wish.
+/// How many events or entries one page has at most, and without a wish.
 const PAGE_MAX: usize = 500;
 const PAGE: usize = 50;
 /// Entries read at a time to verify a record.
@@ -82,23 +82,14 @@ impl Front {
     pub(super) async fn ledger(&self, call: &Call<'_>) -> Result<Value, Refusal> {
         let account = account(call)?;
         // Pages go forward here, so a cursor is the last number that was seen.
-        let after = if query(call, "cursor").is_some() { page(call, &[])?.0 } else { 0 };
-        let limit = page(call, &[])?.1;
+        let cursor = query(call, "cursor");
+        let (after, limit) = page(cursor.as_deref(), query(call, "limit").as_deref())?;
+        let after = if cursor.is_some() { after } else { 0 };
         let entries = self.relay.books().entries(&account, after, limit).await;
         let entries = entries.map_err(|e| books(call.id, e))?;
         let next = (entries.len() == limit).then(|| entries.last().map(|e| e.seq.to_string())).flatten();
         let entries: Vec<Value> = entries.iter().map(entry::entry).collect();
         Ok(json!({ "account": account, "entries": entries, "next_cursor": next }))
-    }
-
-    pub(super) async fn usage(&self, call: &Call<'_>, body: &[u8]) -> Result<Value, Refusal> {
-        let account = account(call)?;
-        let (before, limit) = page(call, body)?;
-        let ended = self.relay.books().ended(&account, before, limit).await.map_err(|e| books(call.id, e))?;
-        let money = credits(call.settings);
-        let next = (ended.len() == limit).then(|| ended.last().map(|e| e.seq.to_string())).flatten();
-        let events: Vec<Value> = ended.iter().map(|e| entry::usage(e, &money)).collect();
-        Ok(json!({ "account": account, "events": events, "next_cursor": next }))
     }
 
     pub(super) async fn usage_one(&self, call: &Call<'_>) -> Result<Value, Refusal> {
@@ -138,7 +129,7 @@ impl Front {
     }
 }
 
-fn books(id: &str, error: BooksError) -> Refusal {
+pub(super) fn books(id: &str, error: BooksError) -> Refusal {
     let why = match error {
         BooksError::Refused(refusal) => refusal.to_string(),
         BooksError::Down(why) => why,
@@ -148,7 +139,7 @@ fn books(id: &str, error: BooksError) -> Refusal {
 }
 
 /// Whose books are read: the caller's own, or any that the operator names.
-fn account(call: &Call<'_>) -> Result<String, Refusal> {
+pub(super) fn account(call: &Call<'_>) -> Result<String, Refusal> {
     match query(call, "account") {
         None => Ok(call.caller.account.clone()),
         Some(named) if named == call.caller.account || call.caller.admin => Ok(named),
@@ -156,25 +147,12 @@ fn account(call: &Call<'_>) -> Result<String, Refusal> {
     }
 }
 
-fn bad(param: &str, message: String) -> Refusal {
+pub(super) fn bad(param: &str, message: String) -> Refusal {
     Refusal { param: Some(param.into()), ..Refusal::new(400, "invalid_request", message) }
 }
 
-/// Cursor and limit, from the query or from a JSON body.
-fn page(call: &Call<'_>, body: &[u8]) -> Result<(u64, usize), Refusal> {
-    let (mut cursor, mut limit) = (query(call, "cursor"), query(call, "limit"));
-    if !body.is_empty() {
-        #[derive(serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Page {
-            cursor: Option<String>,
-            limit: Option<u64>,
-        }
-        let page: Page = serde_json::from_slice(body)
-            .map_err(|e| Refusal::new(400, "invalid_request", format!("The body cannot be read: {e}.")))?;
-        cursor = page.cursor.or(cursor);
-        limit = page.limit.map(|n| n.to_string()).or(limit);
-    }
+/// Cursor and limit, as they were said.
+pub(super) fn page(cursor: Option<&str>, limit: Option<&str>) -> Result<(u64, usize), Refusal> {
     // A store may keep numbers as signed.
     let newest = i64::MAX.unsigned_abs();
     let before =

@@ -30,6 +30,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod usage;
 mod waiting;
 
 pub use body::Body;

@@ -118,3 +118,66 @@ async fn ids_of_one_second_share_rows() {
     assert!(rows < 10, "{rows}");
     assert_eq!(bytes, 500 * 12);
 }
+
+#[tokio::test]
+async fn a_time_is_found_by_halving() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, None, 0);
+    assert_eq!(store.seq_before("alice", NOW).await.unwrap(), 0, "of nobody");
+    let mut times = Vec::new();
+    for n in 0..700u64 {
+        let at = NOW.after(std::time::Duration::from_micros(n / 3 * 10));
+        for op in [hold(&format!("r{n}"), 2), settle(&format!("r{n}"), 1)] {
+            store.post("alice", op, at).await.unwrap();
+            times.push(at);
+        }
+        if n % 50 == 0 {
+            store.read(|_| Ok(())).await.unwrap();
+        }
+    }
+    for at in [0, 1, 9, 10, 11, 500, 1_165, 2_329, 2_330, 2_331, 9_999] {
+        let at = NOW.after(std::time::Duration::from_micros(at));
+        let expected = u64::try_from(times.iter().filter(|time| **time < at).count()).unwrap();
+        assert_eq!(store.seq_before("alice", at).await.unwrap(), expected, "{at:?}");
+        let plain = Plain(&store).seq_before("alice", at).await.unwrap();
+        assert_eq!(plain, expected, "by entries alone, {at:?}");
+    }
+}
+
+/// A store that has nothing better than what every one has.
+struct Plain<'a>(&'a Store);
+
+#[async_trait::async_trait]
+impl Books for Plain<'_> {
+    async fn post(&self, account: &str, op: Op, now: Instant) -> Result<Posted, BooksError> {
+        self.0.post(account, op, now).await
+    }
+
+    async fn durable(&self, mark: Mark) -> Result<(), BooksError> {
+        self.0.durable(mark).await
+    }
+
+    async fn balance(&self, account: &str) -> Result<Balance, BooksError> {
+        self.0.balance(account).await
+    }
+
+    async fn budgets(&self, account: &str) -> Result<billing::Budgets, BooksError> {
+        self.0.budgets(account).await
+    }
+
+    async fn entries(&self, account: &str, after: u64, limit: usize) -> Result<Vec<Entry>, BooksError> {
+        self.0.entries(account, after, limit).await
+    }
+
+    async fn ended(&self, account: &str, before: u64, limit: usize) -> Result<Vec<Entry>, BooksError> {
+        self.0.ended(account, before, limit).await
+    }
+
+    async fn of_request(&self, account: &str, id: &str) -> Result<Vec<Entry>, BooksError> {
+        self.0.of_request(account, id).await
+    }
+
+    async fn spent(&self, account: &str, from: Instant) -> Result<Pico, BooksError> {
+        self.0.spent(account, from).await
+    }
+}
