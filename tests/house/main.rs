@@ -16,7 +16,7 @@ mod source;
 use std::path::{Path, PathBuf};
 
 /// Everything that is ours, in the order of the arrows: the root package is `weir`.
-pub const CRATES: [&str; 12] = [
+pub const CRATES: [&str; 13] = [
     "json",
     "tokens",
     "vocab",
@@ -27,6 +27,7 @@ pub const CRATES: [&str; 12] = [
     "relay",
     "front",
     "lab",
+    "outcomes",
     "edge",
     "weir",
 ];

@@ -1,0 +1,11 @@
+//! Routing outcome data: what every model of a pool made of the same prompts, and what that says about a policy.
+//!
+//! A [`Pool`] is rows of prompts with the quality and the price of every model on each. A [`Learn`]er fits a
+//! [`Predict`]or to some rows, and the other rows show what it is worth. Nothing here opens a file, reads a clock or throws
+//! dice of its own: bytes and seeds are arguments, so a figure can be had again to its last digit.
+
+mod pool;
+mod predict;
+
+pub use pool::{Model, Pool, Row};
+pub use predict::{Guess, Learn, Part, Predict, Prompt, Step};
