@@ -4,8 +4,14 @@
 //! [`Predict`]or to some rows, and the other rows show what it is worth. Nothing here opens a file, reads a clock or throws
 //! dice of its own: bytes and seeds are arguments, so a figure can be had again to its last digit.
 
+pub mod judge;
+pub mod measure;
 mod pool;
 mod predict;
+pub mod predictions;
+mod read;
 
 pub use pool::{Model, Pool, Row};
 pub use predict::{Guess, Learn, Part, Predict, Prompt, Step};
+pub use predictions::Predictions;
+pub use read::Bad;
