@@ -6,10 +6,12 @@
 
 pub mod judge;
 pub mod measure;
+pub mod policy;
 mod pool;
 mod predict;
 pub mod predictions;
 mod read;
+pub mod split;
 
 pub use pool::{Model, Pool, Row};
 pub use predict::{Guess, Learn, Part, Predict, Prompt, Step};

@@ -60,7 +60,7 @@ pub fn evaluate(pools: &[Pool], said: &Predictions, terms: Terms<'_>) -> Result<
                 } else {
                     taken(&ground, &said)?
                 };
-                group.pool = Some(ground.judge(&choices, draws));
+                group.pool = Some(ground.judge(&choices, &ground.drawn(draws)));
             }
             group.pairs = of_pairs(pool, &name, &rows, &said, terms)?;
             if group != Group::default() {

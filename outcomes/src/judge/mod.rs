@@ -7,8 +7,9 @@ pub use groups::{Costs, Group, Groups, Terms, evaluate};
 pub use pairs::{KNOWN_PAIRS, Named, PairFigures};
 
 use crate::Pool;
-use crate::measure::{Choices, Interval, Outcomes, Score, Yardstick, bootstrap};
+use crate::measure::{Choices, Interval, Outcomes, Score, Yardstick};
 use serde::Serialize;
+use vocab::Dice;
 
 /// How much is drawn again for intervals.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,10 @@ pub struct Draws {
     pub repeats: usize,
     pub seed: u64,
 }
+
+/// Rows drawn again, each time with the baselines on them.
+#[derive(Clone, Debug)]
+pub struct Drawn(Vec<(Vec<usize>, Yardstick)>);
 
 /// Some rows of a pool, with all that does not depend on the policy.
 #[derive(Clone, Debug)]
@@ -29,7 +34,8 @@ pub struct Ground<'a> {
     pub outcomes: Outcomes,
     pub oracle: Choices,
     pub yardstick: Yardstick,
-    every: Vec<usize>,
+    /// Places in `complete`: all of them.
+    pub every: Vec<usize>,
 }
 
 impl<'a> Ground<'a> {
@@ -53,20 +59,29 @@ impl<'a> Ground<'a> {
         self.complete.iter().flat_map(|i| matrix[i * models..(i + 1) * models].iter().copied()).collect()
     }
 
+    /// Draws the rows again, for the intervals of every policy that is judged here.
+    pub fn drawn(&self, draws: Draws) -> Drawn {
+        let (mut dice, rows) = (Dice::seeded(draws.seed), self.every.len() as u64);
+        let repeats = if draws.repeats > 0 { (draws.repeats / 5).max(20) } else { 0 };
+        let draw = |_| {
+            let rows: Vec<usize> =
+                (0..rows).map(|_| usize::try_from(dice.below(rows)).unwrap_or_default()).collect();
+            let yardstick = Yardstick::new(&self.outcomes, &self.oracle, &rows);
+            (rows, yardstick)
+        };
+        Drawn((0..repeats).map(draw).collect())
+    }
+
     /// The figures of choices on the complete rows.
-    pub fn judge(&self, choices: &Choices, draws: Draws) -> PoolFigures {
+    pub fn judge(&self, choices: &Choices, drawn: &Drawn) -> PoolFigures {
         let yardstick = &self.yardstick;
         let score = yardstick.score(&choices.points(&self.every));
-        let interval = (draws.repeats > 0).then(|| {
-            bootstrap(self.every.len(), (draws.repeats / 5).max(20), draws.seed, |draw| {
-                let again = Yardstick::new(&self.outcomes, &self.oracle, draw);
-                Some(again.score(&choices.points(draw)).naiq)
-            })
-        });
+        let again = drawn.0.iter().map(|(rows, yardstick)| yardstick.score(&choices.points(rows)).naiq);
+        let interval = Interval::of(again.collect());
         let best = yardstick.singles[yardstick.best];
         PoolFigures {
             score,
-            interval: interval.flatten(),
+            interval,
             rows: self.every.len(),
             best_single: self.pool.models[yardstick.best].id.clone(),
             best_quality: best.quality,

@@ -21,6 +21,7 @@ mod yardstick;
 
 pub use bootstrap::{Interval, bootstrap};
 pub use curve::{Hull, Point, prices};
+pub(crate) use numeric::argmax;
 pub use numeric::quantile;
 pub use pair::{Pair, pair};
 pub use yardstick::{Choices, Outcomes, Score, Yardstick};
