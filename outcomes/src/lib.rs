@@ -11,9 +11,13 @@ mod pool;
 mod predict;
 pub mod predictions;
 mod read;
+pub mod report;
+pub mod reword;
 pub mod split;
+mod trial;
 
 pub use pool::{Model, Pool, Row};
 pub use predict::{Guess, Learn, Part, Predict, Prompt, Step};
 pub use predictions::Predictions;
 pub use read::Bad;
+pub use trial::Trial;

@@ -1,7 +1,7 @@
 //! From what was said about rows to the figures of it.
 
 mod groups;
-mod pairs;
+pub(crate) mod pairs;
 
 pub use groups::{Costs, Group, Groups, Terms, evaluate};
 pub use pairs::{KNOWN_PAIRS, Named, PairFigures};

@@ -25,7 +25,7 @@ pub const KNOWN_PAIRS: [Named<'static>; 12] = [
 pub type Named<'a> = (&'a str, &'a str, &'a str);
 
 /// Those pairs of which a pool has both models, as name and places.
-pub(super) fn of_pool<'a>(pool: &Pool, pairs: &[Named<'a>]) -> Vec<(&'a str, usize, usize)> {
+pub(crate) fn of_pool<'a>(pool: &Pool, pairs: &[Named<'a>]) -> Vec<(&'a str, usize, usize)> {
     let found = |(name, strong, weak): &Named<'a>| Some((*name, pool.model(strong)?, pool.model(weak)?));
     pairs.iter().filter_map(found).collect()
 }
@@ -49,7 +49,7 @@ pub struct PairFigures {
 const ROWS_MIN: usize = 50;
 
 /// Of rows as ranking, stronger model's quality, weaker's. None where there are too few, or no gap to recover.
-pub(super) fn figures(rows: &[(f64, f64, f64)], draws: Draws) -> Option<PairFigures> {
+pub(crate) fn figures(rows: &[(f64, f64, f64)], draws: Draws) -> Option<PairFigures> {
     let known: Vec<(f64, f64, f64)> =
         rows.iter().copied().filter(|(_, s, w)| !s.is_nan() && !w.is_nan()).collect();
     let ranking: Vec<f64> = known.iter().map(|r| r.0).collect();

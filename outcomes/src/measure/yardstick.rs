@@ -65,6 +65,19 @@ impl Choices {
         Self(points)
     }
 
+    /// Choices on several sets of rows, made at the same prices, as choices on all of them in that order.
+    #[must_use]
+    pub fn joined(parts: Vec<Self>) -> Self {
+        let mut all: Vec<Vec<Point>> = Vec::new();
+        for part in parts {
+            all.resize(all.len().max(part.0.len()), Vec::new());
+            for (led, more) in all.iter_mut().zip(part.0) {
+                led.extend(more);
+            }
+        }
+        Self(all)
+    }
+
     /// The operating points over some rows, which may be there several times.
     pub fn points(&self, rows: &[usize]) -> Vec<Point> {
         let at = |led: &Vec<Point>| Point {
