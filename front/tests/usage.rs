@@ -116,7 +116,7 @@ fn book(requests: u64) -> Book {
             amount: Pico(amount),
             outcome: "ok".into(),
         };
-        let id = format!("{}-{n}", if n % 2 == 0 { "even" } else { "odd" });
+        let id = format!("{}-{n}", if n.is_multiple_of(2) { "even" } else { "odd" });
         let op = match n % 7 {
             0 => Op::Release { id, lines: vec![line(0)], why: "nothing came".into() },
             _ => Op::Settle { id, lines: vec![line(1_000)], estimated: false },

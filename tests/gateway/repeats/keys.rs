@@ -122,7 +122,11 @@ fn what_failed_was_cut_or_left_runs_anew() {
         // Refused by the provider.
         0 => call.whole("400 Bad Request", r#"{"error":{"message":"no","type":"invalid_request_error"}}"#),
         // A stream that is cut.
-        1 => call.begins() && call.says(&delta("hel")) && false,
+        1 => {
+            call.begins();
+            call.says(&delta("hel"));
+            false
+        }
         // One whose client does not wait for its end.
         2 => {
             let _ = call.begins() && call.says(&delta("hel"));
