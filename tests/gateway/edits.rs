@@ -1,4 +1,4 @@
-//! Pictures made of pictures: told to OpenAI as they came, to nobody else, and only as JSON.
+//! Pictures made of pictures: told to OpenAI as they came, or as the JSON that a form means, and to nobody else.
 
 use crate::process::{Setup, Weir};
 use crate::upstream::Upstream;
@@ -32,6 +32,38 @@ fn a_picture_is_made_of_another_and_paid_for() {
     assert_eq!(weir.at_rest().1, 0);
 }
 
+/// A form as SDKs send one; its boundary is another each time.
+fn form(boundary: &str, n: &str) -> ([(&'static str, String); 2], String) {
+    let parts = [
+        ("name=\"model\"", "gpt-image-lab"),
+        ("name=\"prompt\"", "In winter"),
+        ("name=\"n\"", n),
+        ("name=\"image\"; filename=\"a.png\"\r\nContent-Type: image/png", "picture"),
+    ];
+    let part =
+        |(head, body)| format!("--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n{body}\r\n");
+    let kind = format!("multipart/form-data; boundary={boundary}");
+    let body = parts.map(part).concat() + &format!("--{boundary}--\r\n");
+    ([("content-type", kind), ("idempotency-key", "edit-1".into())], body)
+}
+
+#[test]
+fn a_form_is_a_request_like_any_other_and_the_same_when_it_comes_again() {
+    let weir = Weir::alone();
+    let send = |boundary, n| {
+        let (heads, body) = form(boundary, n);
+        let heads = heads.each_ref().map(|(name, value)| (*name, value.as_str()));
+        weir.ask("POST", "/v1/images/edits", &heads, &body)
+    };
+    let first = send("one", "2").is(200);
+    assert_eq!(first.json()["data"].as_array().unwrap().len(), 2);
+    let again = send("another", "2").is(200);
+    assert_eq!(again.json(), first.json());
+    assert_eq!(again.told("x-request-id"), first.told("x-request-id"));
+    assert_eq!(send("third", "1").is(409).json()["error"]["code"], "idempotency_conflict");
+    assert_eq!(weir.at_rest().1, 0);
+}
+
 #[test]
 fn what_is_sent_is_what_came() {
     const ODD: &str = " {\"images\": [ {\"image_url\":\"https://example.com/a.png\"}] ,\"prompt\":\"p\", \"field_of_tomorrow\": 1.50e0}";
@@ -50,13 +82,18 @@ fn what_is_sent_is_what_came() {
 }
 
 #[test]
-fn forms_and_files_and_other_providers_are_refused_by_name() {
+fn bad_forms_and_files_and_other_providers_are_refused_by_name() {
     let weir = Weir::alone();
     let form = [("content-type", "Multipart/Form-Data; boundary=x")];
-    let refused = weir.ask("POST", "/v1/images/edits", &form, "--x--").is(415).json();
-    assert_eq!(refused["error"]["code"], "unsupported_media_type");
-    let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains("application/json") && message.contains("image_url"), "{message}");
+    for (body, says) in [
+        ("--x--\r\n", "prompt"),
+        ("--x\r\ncontent-disposition: form-data; name=\"prompt\"\r\n\r\np\r\n--x--\r\n", "images"),
+        ("--x\r\ncontent-disposition: form-data; name=\"prompt\"\r\n\r\np", "cannot be read"),
+        ("{}", "cannot be read"),
+    ] {
+        let refused = weir.ask("POST", "/v1/images/edits", &form, body).is(400).json();
+        assert!(refused["error"]["message"].as_str().unwrap().contains(says), "{body:?}: {refused}");
+    }
 
     let file =
         weir.post("/v1/images/edits", &edit(json!({ "images": [{ "file_id": "file-1" }] }))).is(400).json();

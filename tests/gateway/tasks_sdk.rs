@@ -45,7 +45,7 @@ fn openais_python_sdk_embeds_and_draws_everywhere() {
     let weir = Weir::alone();
     for (vectors, pictures, lacks) in MODELS {
         let base = base_of(weir.address) + "/v1";
-        runs(timed(&python).arg(script("tasks.py")).args([&base, vectors, pictures]).args(lacks), 7);
+        runs(timed(&python).arg(script("tasks.py")).args([&base, vectors, pictures]).args(lacks), 8);
     }
     assert_eq!(weir.at_rest().1, 0);
 }

@@ -258,6 +258,8 @@ impl Front {
         } else {
             Bytes::new()
         };
+        // Before anybody looks at it, as a form is another each time it is sent.
+        let body = if route.place == Place::Edits { Box::pin(self.formed(call, body)).await? } else { body };
         match route.place {
             _ if Self::may_repeat(route, call) => {
                 Box::pin(self.repeatable(route, call, body, response)).await

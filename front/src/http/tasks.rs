@@ -13,11 +13,6 @@ use http::header::CONTENT_TYPE;
 use relay::{Answer, BadInput, Content, Served, Trouble, Words};
 use vocab::{Duration, Form, Made, RawTask, Task, Usage};
 
-/// What SDKs send files in.
-const FORM: &[u8] = b"multipart/form-data";
-const NO_FORMS: &str = "Forms are not taken here. Send JSON (content-type: application/json) with the pictures in it: \
-    {\"model\": \"gpt-image-2\", \"prompt\": …, \"images\": [{\"image_url\": \"data:image/png;base64,…\"}]}.";
-
 impl Front {
     pub(super) async fn embeddings(
         &self,
@@ -37,6 +32,16 @@ impl Front {
         self.task(call, openai::images::survey(body)?, openai::images::parse, response).await
     }
 
+    /// A form as the JSON that means the same; what is no form as it is.
+    pub(super) async fn formed(&self, call: &Call<'_>, body: Bytes) -> Result<Bytes, Refusal> {
+        match call.head.headers.get(CONTENT_TYPE) {
+            Some(kind) if openai::form::is_form(kind.as_bytes()) => {
+                Ok(openai::form::edit(kind.as_bytes(), body).await?)
+            }
+            _ => Ok(body),
+        }
+    }
+
     /// Pictures of pictures, as JSON.
     pub(super) async fn edits(
         &self,
@@ -44,10 +49,6 @@ impl Front {
         body: Bytes,
         response: &mut Response,
     ) -> Result<Duration, Refusal> {
-        let kind = call.head.headers.get(CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
-        if kind.get(..FORM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM)) {
-            return Err(Refusal::new(415, "unsupported_media_type", NO_FORMS));
-        }
         self.task(call, openai::images::survey_edit(body)?, openai::images::parse_edit, response).await
     }
 

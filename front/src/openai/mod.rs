@@ -2,6 +2,7 @@
 
 mod chunks;
 pub mod embeddings;
+pub mod form;
 pub mod images;
 mod models;
 mod parse;

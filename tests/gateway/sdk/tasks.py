@@ -65,6 +65,21 @@ def drawn():
         assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
 
 
+def edited():
+    """A form, as the SDK sends files: told to OpenAI's dialect, refused by name for others."""
+    picture = b"\x89PNG\r\n\x1a\n"
+    send = lambda: client.images.edit(model=PICTURES, image=[("a.png", picture, "image/png"), picture], prompt="In winter", n=2)
+    if "openai" in PICTURES:
+        assert len(send().data) == 2
+        return
+    try:
+        send()
+    except openai.BadRequestError as error:
+        assert error.param == "images", error
+        return
+    raise AssertionError("pictures are made of pictures by OpenAI only")
+
+
 def streamed():
     try:
         client.images.generate(model=PICTURES, prompt="A weir", stream=True, partial_images=1)
@@ -84,6 +99,6 @@ def side_by_side():
     asyncio.run(ask())
 
 
-for story in [one, many, shorter, errors, drawn, streamed, side_by_side]:
+for story in [one, many, shorter, errors, drawn, edited, streamed, side_by_side]:
     story()
     print("ok", story.__name__)
