@@ -17,7 +17,7 @@ use wasm_bindgen::JsValue;
 use worker::send::{SendFuture, SendWrapper};
 
 /// How often somebody asks who waits for a request of another isolate.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The `Answers` port over the binding `ACCOUNT`.
 pub struct ObjectAnswers(SendWrapper<JsValue>);
