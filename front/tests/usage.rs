@@ -132,7 +132,7 @@ fn book(requests: u64) -> Book {
             limit: Pico(1 << 80),
         };
         let op = Op::Hold {
-            id: format!("{}-{n}", if n % 2 == 0 { "even" } else { "odd" }),
+            id: format!("{}-{n}", if n.is_multiple_of(2) { "even" } else { "odd" }),
             amount: Pico(1_000),
             estimate: Pico(500),
             lease_until: now.after(Duration::from_secs(600)),

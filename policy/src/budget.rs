@@ -30,6 +30,15 @@ impl Budget {
         })
     }
 
+    /// These where they say something, and those of `other` where they do not.
+    fn over(self, other: Self) -> Self {
+        Self {
+            day_usd: self.day_usd.or(other.day_usd),
+            month_usd: self.month_usd.or(other.month_usd),
+            total_usd: self.total_usd.or(other.total_usd),
+        }
+    }
+
     fn is_none(&self) -> bool {
         *self == Self::default()
     }
@@ -94,6 +103,22 @@ impl Budgets {
         caps
     }
 
+    /// Both together: of each part these where they say something, and those of `other` where they do not.
+    #[must_use]
+    pub fn over(&self, other: &Self) -> Self {
+        let Budget { day_usd, month_usd, total_usd } = self.all().over(other.all());
+        let together = |own: &BTreeMap<String, Budget>, other: &BTreeMap<String, Budget>| {
+            let mut all = other.clone();
+            for (name, own) in own {
+                let place = all.entry(name.clone()).or_default();
+                *place = own.over(*place);
+            }
+            all
+        };
+        let (keys, tags) = (together(&self.keys, &other.keys), together(&self.tags, &other.tags));
+        Self { day_usd, month_usd, total_usd, keys, tags }
+    }
+
     /// There are none at all.
     pub fn is_none(&self) -> bool {
         self.all().is_none() && self.keys.is_empty() && self.tags.is_empty()
@@ -154,6 +179,25 @@ mod tests {
         assert_eq!(window(1), ("1970-01-01T00:00:00.000Z".into(), None));
         assert_eq!(window(2), ("2026-11-21T00:00:00.000Z".into(), Some("2026-11-22T00:00:00.000Z".into())));
         assert_eq!(budgets().all_caps(noon).len(), 5);
+    }
+
+    #[test]
+    fn one_comes_before_another_part_by_part() {
+        let daily = |text| Budget { day_usd: usd(text), ..Budget::default() };
+        let own = Budgets {
+            month_usd: usd("7"),
+            keys: [("ci".to_owned(), Budget { total_usd: usd("9"), ..Budget::default() })].into(),
+            tags: [("team=red".to_owned(), daily("1")), ("team=new".to_owned(), daily("4"))].into(),
+            ..Budgets::default()
+        };
+        let both = own.over(&budgets());
+        assert_eq!((both.day_usd, both.month_usd, both.total_usd), (None, usd("7"), usd("1000")));
+        let ci = Budget { day_usd: usd("5"), month_usd: None, total_usd: usd("9") };
+        assert_eq!(both.keys, [("ci".to_owned(), ci)].into());
+        let tags = [("team=blue", "3"), ("team=new", "4"), ("team=red", "1")];
+        assert_eq!(both.tags, tags.map(|(tag, usd)| (tag.to_owned(), daily(usd))).into());
+        assert_eq!(Budgets::default().over(&own), own);
+        assert_eq!(own.over(&Budgets::default()), own);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an account has booked: which models, how fast, how dear.
 
+use crate::budget::Budgets;
 use crate::limit::Quotas;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub struct PlanSetting {
     pub key_limits: Quotas,
     /// Of all accounts together.
     pub shared_limits: Quotas,
+    /// How much each account may spend, and how fast; an account's own comes before it, part by part.
+    pub budget: Budgets,
     /// There is no plan of this name: takes a built-in one away.
     pub off: bool,
 }
@@ -52,6 +55,7 @@ impl PlanSetting {
                 faults.push(format!("{name}: an empty name fits nothing"));
             }
         }
+        faults.extend(self.budget.faults().into_iter().map(|fault| format!("budget.{fault}")));
         if self.off && *self != (Self { off: true, ..Self::default() }) {
             faults.push("off: takes the plan away, so nothing else can be said of it".into());
         }
@@ -191,6 +195,8 @@ mod tests {
             (r#"{"limits":{"burst":1}}"#, "limits.burst:"),
             (r#"{"shared_limits":{"concurrent":0}}"#, "shared_limits.concurrent:"),
             (r#"{"models":[""]}"#, "models:"),
+            (r#"{"budget":{"day_usd":"-1"}}"#, "budget.account:"),
+            (r#"{"off":true,"budget":{"day_usd":"1"}}"#, "off:"),
             (r#"{"off":true,"policy":"cheap"}"#, "off:"),
         ] {
             let faults = plan(bad).faults();

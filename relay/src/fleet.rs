@@ -3,12 +3,14 @@
 //! A fleet is a snapshot made from the configuration and the catalogue; a reload makes a new one and swaps it in whole.
 //! Health survives the swap: it is keyed by names, and the new fleet takes over what it finds.
 
+mod budgets;
 mod choices;
 mod plans;
 
 use crate::answer::Trouble;
-use crate::config::{AccountConfig, Bounds, Config, PolicyConfig, ProviderConfig, ProviderKind};
+use crate::config::{Bounds, Config, PolicyConfig, ProviderConfig, ProviderKind};
 use crate::limits::Leave;
+use budgets::Budgeted;
 use choices::Choices;
 use foldhash::{HashMap, HashMapExt};
 pub use plans::Plan;
@@ -130,8 +132,7 @@ pub struct Fleet {
     pub bounds: Bounds,
     pub rules: Rules,
     pub settings: Arc<Settings>,
-    /// By account; those that have any.
-    pub budgets: BTreeMap<String, Budgets>,
+    budgets: Budgeted,
     pub alerts: Arc<Alerts>,
     /// Models that were configured but cannot be used, and why: for `weir check` and the log.
     pub warnings: Vec<String>,
@@ -212,7 +213,7 @@ impl Fleet {
         let mut alerts = config.alerts.clone();
         let faults = alerts.faults().into_iter().chain(alerts.unlock(secret));
         problems.extend(faults.map(|fault| format!("alerts.{fault}")));
-        let budgets = budgets(&config.accounts, &mut problems);
+        let budgets = Budgeted::of(config, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -243,9 +244,16 @@ impl Fleet {
         })
     }
 
-    /// All budgets of an account, in the windows of `now`.
-    pub fn caps(&self, account: &str, now: Instant) -> Vec<Cap> {
-        self.budgets.get(account).map(|budgets| budgets.all_caps(now)).unwrap_or_default()
+    /// The budgets of an account's requests under a plan, where there are any.
+    pub fn budgets(&self, account: &str, plan: Option<&str>) -> Option<&Budgets> {
+        self.budgets.find(account, plan)
+    }
+
+    /// All budgets of an account, in the windows of `now`; under the plan that its key or token names, else its own, else the
+    /// usual one.
+    pub fn caps(&self, account: &str, plan: Option<&str>, now: Instant) -> Vec<Cap> {
+        let plan = plan.or_else(|| self.plans.of_account(account));
+        self.budgets(account, plan).map(|budgets| budgets.all_caps(now)).unwrap_or_default()
     }
 
     fn provider(
@@ -423,19 +431,6 @@ fn ceiling_price(card: &Card, ceiling: vocab::Pico) -> Option<Price> {
         rates,
         ..Price::default()
     })
-}
-
-/// The accounts' budgets, where they have any.
-fn budgets(
-    accounts: &BTreeMap<String, AccountConfig>,
-    problems: &mut Vec<String>,
-) -> BTreeMap<String, Budgets> {
-    for (name, account) in accounts {
-        let faults = account.budget.faults();
-        problems.extend(faults.into_iter().map(|fault| format!("accounts.{name}.budget.{fault}")));
-    }
-    let some = accounts.iter().filter(|(_, account)| !account.budget.is_none());
-    some.map(|(name, account)| (name.clone(), account.budget.clone())).collect()
 }
 
 fn policies(

@@ -116,7 +116,8 @@ impl Tab {
     ) -> Result<(), BooksError> {
         let lease_until = now.after(lease(&self.fleet));
         let tags = &ask.wishes.tags;
-        if let Some(budgets) = self.fleet.budgets.get(&self.account) {
+        let plan = ask.leave.as_deref().and_then(|leave| leave.plan.as_deref());
+        if let Some(budgets) = self.fleet.budgets(&self.account, plan) {
             self.caps = budgets.caps(ask.key.as_deref(), tags, now);
         }
         let caps = self.caps.clone();

@@ -134,7 +134,7 @@ impl Teller {
         note: &Note,
         now: Instant,
     ) -> Result<(), String> {
-        let mut caps = self.relay.fleet().caps(account, now);
+        let mut caps = self.relay.fleet().caps(account, None, now);
         caps.retain(|cap| !note.caps.contains_key(&cap.budget));
         caps.extend(note.caps.values().cloned());
         let credit = alerts.credit_low_usd.is_some() || !note.refused.is_empty();

@@ -167,3 +167,56 @@ fn a_configuration_with_a_bad_budget_is_refused() {
     assert!(said.contains("accounts.a.budget.account: a budget is not below zero"), "{said}");
     assert!(said.contains("expected KEY=VALUE"), "{said}");
 }
+
+#[test]
+fn a_plan_has_budgets_and_an_account_says_otherwise_part_by_part() {
+    use crate::identity::House;
+    let config = "service.plan = \"small\"\n[plans.small.budget]\nday_usd = \"0.0000001\"\nmonth_usd = \"3\"\n\
+                  [plans.small.budget.tags.\"team=red\"]\ntotal_usd = \"0.0000002\"\n\
+                  [plans.free]\n\
+                  [accounts.rich]\n[accounts.rich.budget]\nday_usd = \"1\"\ntags = {\"team=blue\" = {day_usd = \"2\"}}\n";
+    let house = House::new(config);
+    let key = |account: &str, plan: Option<&str>| {
+        let wish = json!({"account": account, "plan": plan});
+        let key = house.operator("POST", "/api/admin/keys", &wish).is(200).json();
+        key["key"].as_str().unwrap().to_owned()
+    };
+    let ask = |key: &str, tags: &str| {
+        let bearer = format!("Bearer {key}");
+        let headers = [("Authorization", &*bearer), ("X-Weir-Tags", tags)];
+        house.weir.ask("POST", "/v1/chat/completions", &headers, &body("hi").to_string())
+    };
+    let give = |account: &str| {
+        let gift = json!({"account": account, "amount_usd": "1", "reason": "for tests"});
+        house.operator("POST", "/api/credits/adjust", &gift).is(200);
+    };
+    give("poor");
+    give("rich");
+    let told = |key: &str| -> Vec<String> {
+        let credits = house.with_key(key, "GET", "/api/credits", "").is(200).json();
+        let budgets = credits["budgets"].as_array().cloned().unwrap_or_default();
+        let line =
+            |b: &Value| format!("{} {}", b["budget"].as_str().unwrap(), b["limit_usd"].as_str().unwrap());
+        budgets.iter().map(line).collect()
+    };
+    let (poor, rich, free) = (key("poor", None), key("rich", None), key("poor", Some("free")));
+    assert!(ask(&poor, "app=x").is(402).text().contains("account/day"));
+    ask(&rich, "app=x").is(200);
+    assert!(ask(&rich, "team=red").is(402).text().contains("tag:team=red/total"), "of the plan");
+    // A key's own plan comes before the account's, with its budgets.
+    ask(&free, "app=x").is(200);
+    assert_eq!(
+        told(&poor),
+        ["account/day 0.000000100", "account/month 3.000000000", "tag:team=red/total 0.000000200"]
+    );
+    let expected = [
+        "account/day 1.000000000",
+        "account/month 3.000000000",
+        "tag:team=blue/day 2.000000000",
+        "tag:team=red/total 0.000000200",
+    ];
+    assert_eq!(told(&rich), expected);
+    assert!(told(&free).is_empty());
+    let seen = house.operator("GET", "/api/credits?account=rich", &Value::Null).is(200).json();
+    assert_eq!(seen["budgets"].as_array().unwrap().len(), 4, "the operator sees the account's");
+}

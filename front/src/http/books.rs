@@ -24,8 +24,10 @@ impl Front {
         let account = account(call)?;
         let balance = self.relay.books().balance(&account).await.map_err(|e| books(call.id, e))?;
         let mut told = entry::balance(&account, &balance, &credits(call.settings));
-        let caps = self.relay.fleet().budgets.get(&account).map(|budgets| budgets.all_caps(call.started));
-        if let Some(caps) = caps {
+        // The operator, who may ask for any account, is under no plan himself.
+        let plan = (!call.caller.admin).then_some(call.caller.plan.as_deref()).flatten();
+        let caps = self.relay.fleet().caps(&account, plan, call.started);
+        if !caps.is_empty() {
             let taken = self.relay.books().budgets(&account).await.map_err(|e| books(call.id, e))?;
             told["budgets"] = caps.iter().map(|cap| entry::budget(cap, &taken)).collect();
         }

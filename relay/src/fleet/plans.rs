@@ -143,6 +143,12 @@ impl Plans {
         self.by_name.get(name).ok_or_else(unknown)
     }
 
+    /// The plan of an account whose key or token names none.
+    pub fn of_account(&self, account: &str) -> Option<&str> {
+        let own = self.accounts.get(account).and_then(|account| account.plan.as_ref());
+        own.or(self.usual.as_ref()).map(|name| &**name)
+    }
+
     /// What a caller may. A key's plan comes before its account's, and that before the usual one. The operator may
     /// everything.
     pub fn leave(&self, caller: &Caller) -> Result<Option<Box<Leave>>, Trouble> {
