@@ -107,14 +107,16 @@ impl Teller {
             due.extend(more.map(|name| (name, Note::default())));
             self.left_all = false;
         }
-        while let Some((account, note)) = due.pop() {
+        // One that cannot be looked at is in nobody else's way.
+        let mut trouble = None;
+        for (account, note) in due {
             if let Err(why) = self.look_at(&fleet.alerts, &account, &note, now).await {
-                due.push((account, note));
-                self.left = due;
-                return Err(why);
+                trouble = Some(why);
+                self.left.push((account, note));
             }
         }
-        self.deliver(&fleet.alerts, now).await
+        self.deliver(&fleet.alerts, now).await?;
+        trouble.map_or(Ok(()), Err)
     }
 
     async fn accounts(&self) -> Result<Vec<String>, String> {
