@@ -4,6 +4,8 @@
 //! [`Predict`]or to some rows, and the other rows show what it is worth. Nothing here opens a file, reads a clock or throws
 //! dice of its own: bytes and seeds are arguments, so a figure can be had again to its last digit.
 
+mod findings;
+mod gate;
 pub mod judge;
 pub mod measure;
 pub mod policy;
@@ -16,6 +18,8 @@ pub mod reword;
 pub mod split;
 mod trial;
 
+pub use findings::{assumptions, findings, usd};
+pub use gate::Baseline;
 pub use pool::{Model, Pool, Row};
 pub use predict::{Guess, Learn, Part, Predict, Prompt, Step};
 pub use predictions::Predictions;

@@ -65,6 +65,8 @@ pub struct PoolReport {
     pub singles: Vec<Single>,
     pub zero: Hull,
     pub oracle: Hull,
+    /// Tasks among the rows judged.
+    pub tasks_judged: usize,
     /// Tasks with enough rows for a table, with how many.
     pub tasks: BTreeMap<String, usize>,
     pub policies: Vec<PolicyReport>,

@@ -177,7 +177,9 @@ impl Trial<'_> {
             for (name, predictor) in &learned {
                 let guessed = Guessed { name, predictor: &**predictor };
                 turn.played.push(guessed.play(&turn.ground, &turn.seen));
-                turn.reworded.push(self.reworded(&turn, &guessed));
+                // One turn says enough of it, and it is seven times the work.
+                let first = turns[at].is_empty();
+                turn.reworded.push(if first { self.reworded(&turn, &guessed) } else { BTreeMap::new() });
             }
             for policy in self.policies().iter().filter(|p| self.wants(p.name())) {
                 turn.played.push(policy.play(&turn.ground, &turn.seen));
@@ -274,22 +276,20 @@ impl Trial<'_> {
                 .collect(),
             zero: yardstick.zero.clone(),
             oracle: yardstick.oracle.clone(),
+            tasks_judged: ground.tasks().len(),
             tasks: tasks.iter().map(|(task, (rows, _))| (task.clone(), rows.len())).collect(),
             policies: policies.collect(),
         })
     }
 
+    /// Tasks with enough rows for a figure, with their rows and the baselines on them.
     fn tasks(&self, ground: &Ground<'_>) -> BTreeMap<String, (Vec<usize>, Yardstick)> {
-        let mut tasks: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (at, row) in ground.complete.iter().enumerate() {
-            tasks.entry(ground.pool.rows[ground.rows[*row]].task.clone()).or_default().push(at);
-        }
-        let many = tasks.into_iter().filter(|(_, rows)| rows.len() >= TASK_ROWS_MIN);
-        many.map(|(task, rows)| {
+        let many = ground.tasks().into_iter().filter(|(_, rows)| rows.len() >= TASK_ROWS_MIN);
+        let held = |(task, rows): (&str, Vec<usize>)| {
             let yardstick = Yardstick::new(&ground.outcomes, &ground.oracle, &rows);
-            (task, (rows, yardstick))
-        })
-        .collect()
+            (task.to_owned(), (rows, yardstick))
+        };
+        many.map(held).collect()
     }
 
     /// The two-model measures of guesses. Where no known pair is in the pool, of the best single model seen and the cheapest.

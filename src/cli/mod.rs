@@ -4,6 +4,7 @@
 //! command could not be carried out.
 
 mod ask;
+mod bench;
 mod catalog;
 mod check;
 mod cleanup;
@@ -69,6 +70,8 @@ enum Command {
     Ledger(ledger::Ledger),
     /// Look after the catalogue of models and prices
     Catalog(catalog::Catalog),
+    /// Measure routing policies on outcome data
+    Bench(Box<bench::Bench>),
     /// Run fake providers, with the faults a scenario asks for
     Lab(lab::Lab),
     /// Watch routing at work: fake providers, one of them failing, and some traffic
@@ -123,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Cleanup(command) => command.run(&common),
         Command::Ledger(command) => command.run(&common),
         Command::Catalog(command) => command.run(&common),
+        Command::Bench(command) => command.run(&common),
         Command::Lab(command) => command.run(),
         Command::Demo(command) => command.run(&common),
     };

@@ -9,6 +9,7 @@ pub use pairs::{KNOWN_PAIRS, Named, PairFigures};
 use crate::Pool;
 use crate::measure::{Choices, Interval, Outcomes, Score, Yardstick};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use vocab::Dice;
 
 /// How much is drawn again for intervals.
@@ -92,6 +93,15 @@ impl<'a> Ground<'a> {
             zero: yardstick.linear(&yardstick.zero),
             oracle: yardstick.linear(&yardstick.oracle),
         }
+    }
+
+    /// The tasks of the complete rows, each with their places in `complete`.
+    pub fn tasks(&self) -> BTreeMap<&'a str, Vec<usize>> {
+        let mut tasks: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, row) in self.complete.iter().enumerate() {
+            tasks.entry(&self.pool.rows[self.rows[*row]].task).or_default().push(at);
+        }
+        tasks
     }
 
     /// The operating points of choices over all complete rows.

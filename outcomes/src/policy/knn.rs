@@ -106,8 +106,12 @@ impl Index {
         }
         let mut near: Vec<(usize, f64)> =
             cosine.into_iter().map(f64::from).enumerate().filter(|(_, c)| *c > 0.0).collect();
-        near.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        near.truncate(NEAREST);
+        let nearer = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if near.len() > NEAREST {
+            near.select_nth_unstable_by(NEAREST, nearer);
+            near.truncate(NEAREST);
+        }
+        near.sort_by(nearer);
         near
     }
 }
