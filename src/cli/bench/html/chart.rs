@@ -158,6 +158,7 @@ pub fn chart(pool: &PoolReport, id: &str) -> String {
         "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">USD for a thousand calls</text>",
         HEIGHT - 6.0
     ));
+    add(format_args!("<text x=\"{}\" y=\"{}\">quality</text>", LEFT + 6.0, TOP + 4.0));
     let curves = curves(pool);
     for (_, class, hull) in &curves {
         add(format_args!("<path class=\"curve {class}\" d=\"{}\"/>", sheet.path(hull)));

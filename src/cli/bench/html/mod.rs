@@ -266,3 +266,6 @@ fn rewording(pool: &PoolReport, add: Add<'_>) {
     }
     add(format_args!("</tbody></table></div></details>"));
 }
+
+#[cfg(test)]
+mod tests;
