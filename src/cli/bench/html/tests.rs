@@ -6,9 +6,8 @@ use outcomes::{Learn, Pool, Trial};
 
 /// A page of the sample, whose pool and models have names that a page could stumble over.
 fn page_of(name: &str) -> String {
-    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/policies");
-    let meta = std::fs::read_to_string(dir.join("tools.meta.json")).unwrap().replace("\"elk\"", "\"e<l>&k\"");
-    let rows = std::fs::File::open(dir.join("tools.jsonl.gz")).unwrap();
+    let meta = include_str!("../../../../benches/policies/tools.meta.json").replace("\"elk\"", "\"e<l>&k\"");
+    let rows = include_bytes!("../../../../benches/policies/tools.jsonl.gz").as_slice();
     let pools = [Pool::read(name, ["meta", "rows"], meta.as_bytes(), rows).unwrap()];
     let learners = [Box::new(Knn) as Box<dyn Learn>];
     let trial = Trial {
@@ -31,7 +30,9 @@ fn the_page_needs_nothing_from_elsewhere() {
     for foreign in ["http", "src=", "url(", "@import", "<script", "<link", "NaN", "inf"] {
         assert!(!page.contains(foreign), "{foreign} in {page}");
     }
-    for there in ["prefers-color-scheme: dark", "<title id=", "<desc id=", "scope=\"row\"", "lang=\"en\"", ">balanced"] {
+    for there in
+        ["prefers-color-scheme: dark", "<title id=", "<desc id=", "scope=\"row\"", "lang=\"en\"", ">balanced"]
+    {
         assert!(page.contains(there), "{there}");
     }
 }
@@ -41,7 +42,9 @@ fn names_are_text_and_every_tag_is_closed() {
     let page = page_of("a<b>&\"c");
     assert!(page.contains("a&lt;b&gt;&amp;&quot;c") && !page.contains("a<b>"));
     assert!(page.contains("e&lt;l&gt;&amp;k") && page.contains("knn &lt;is&gt; worse"));
-    for tag in ["svg", "table", "section", "figure", "ul", "li", "details", "tr", "td", "th", "title", "text", "div"] {
+    for tag in
+        ["svg", "table", "section", "figure", "ul", "li", "details", "tr", "td", "th", "title", "text", "div"]
+    {
         let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
         assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
