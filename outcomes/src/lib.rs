@@ -13,6 +13,7 @@ mod pool;
 mod predict;
 pub mod predictions;
 mod read;
+pub mod replay;
 pub mod report;
 pub mod reword;
 pub mod split;
