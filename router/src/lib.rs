@@ -22,6 +22,7 @@ mod hearsay;
 mod hedge;
 mod offer;
 mod plan;
+pub mod predictor;
 mod score;
 mod sketch;
 mod wish;
