@@ -17,6 +17,7 @@ pub mod replay;
 pub mod report;
 pub mod reword;
 pub mod split;
+pub mod train;
 mod trial;
 
 pub use findings::{assumptions, findings, usd};
