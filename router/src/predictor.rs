@@ -26,6 +26,9 @@ pub use number::{exp, ln};
 pub use reader::{BUCKETS, Gist, Reader, SHAPES, Shape};
 pub use weights::{COLUMNS_MAX, Expected, FEATURES_MAX, Known, Scores, Source, Table, View};
 
+/// The weights that weir comes with; `docs/predictor.md` says what they were learned from and what they are worth.
+pub const SHIPPED: &[u8] = include_bytes!("predictor/weights.bin");
+
 /// What was learned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predictor {

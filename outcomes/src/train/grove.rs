@@ -119,7 +119,7 @@ pub fn grow(levels: &[Vec<u8>], y: &Dense, growth: Growth, share: f64, dice: &mu
         })
         .collect();
     let most = grown.iter().flat_map(|(_, l)| l).fold(1e-9f64, |m, x| m.max(x.abs()));
-    let step = most / 127.0;
+    let step = most / 63.0;
     let trees = grown.into_iter().map(|(nodes, leaves)| Tree {
         nodes,
         leaves: leaves.iter().map(|x| (x / step).round() as i8).collect(),

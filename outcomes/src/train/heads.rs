@@ -30,8 +30,8 @@ impl Default for Recipe {
             penalty: 100.0,
             penalty_length: 30.0,
             half_familiar: 3.0,
-            trees_share: 0.5,
-            growth: Growth { trees: 40, depth: 8, leaf: 12, tried: 0.4 },
+            trees_share: 0.6,
+            growth: Growth { trees: 40, depth: 8, leaf: 12, tried: 0.6 },
             gains: [6.0, 1.0 / 8.5, 1.0 / 7.6, 1.0, 1.0 / 6.0],
         }
     }
@@ -48,6 +48,8 @@ pub struct Differences {
     length: Dense,
     /// Whether lengths are costs.
     priced: bool,
+    /// By row: the logarithm of input tokens as billed over what was estimated, less its mean.
+    input: Vec<f64>,
 }
 
 fn mean(list: impl Iterator<Item = f64>) -> f64 {
@@ -67,6 +69,18 @@ fn centred(rows: &[&Row], models: usize, of: impl Fn(&Row, usize) -> f64) -> (Ve
 
 fn log(x: f64) -> f64 {
     f64::from(ln(x.max(1.0) as f32))
+}
+
+/// The logarithm of a call's input tokens, as they were billed, over what was estimated; NaN where the data does not say.
+fn billed(pool: &Pool, row: &Row, m: usize) -> f64 {
+    let model = &pool.models[m];
+    match (model.usd_per_mtok_in, model.usd_per_mtok_out, row.ot.get(m)) {
+        (Some(into), Some(out), Some(tokens)) if into > 0.0 => {
+            let billed = (row.c[m] - out * tokens) / into;
+            if billed >= 1.0 { log(billed) - log(f64::from(row.tokens_in)) } else { f64::NAN }
+        }
+        _ => f64::NAN,
+    }
 }
 
 impl Differences {
@@ -90,7 +104,11 @@ impl Differences {
             }
         });
         let ease = ease.into_iter().map(|x| if x.is_nan() { 0.0 } else { x }).collect();
-        Self { quality, ease, gain, length, priced }
+        let mut input: Vec<f64> =
+            rows.iter().map(|r| mean((0..models).map(|m| billed(pool, r, m)))).collect();
+        let usual = mean(input.iter().copied());
+        input.iter_mut().for_each(|x| *x = if x.is_nan() { 0.0 } else { *x - usual });
+        Self { quality, ease, gain, length, priced, input }
     }
 
     fn shared_length(&self) -> Vec<f64> {
@@ -218,7 +236,11 @@ pub fn source(
     let own_length = ridge(&gram, &inputs.transposed_times(&rest), recipe.penalty_length);
     let said_own = inputs.times(&own_length);
 
-    let columns = 2 * models + 1;
+    let input = Dense { columns: 1, cells: differences.input.clone() };
+    let input = ridge(&gram, &inputs.transposed_times(&input), recipe.penalty_length);
+    let said_input = inputs.times(&input);
+
+    let columns = 2 * models + 2;
     let mut heads = Dense::zero(features, columns);
     for (f, gain) in gains.iter().enumerate() {
         let (q, l) = (quality.row(f), own_length.row(f));
@@ -228,10 +250,11 @@ pub fn source(
             row[models + m] = l[m] * gain;
         }
         row[2 * models] = shared.cells[f] * gain;
+        row[2 * models + 1] = input.cells[f] * gain;
     }
     for column in 0..columns {
         let most = heads.rows().fold(1e-9f64, |m, r| m.max(r[column].abs()));
-        source.steps.push((most / 32_000.0) as f32);
+        source.steps.push((most / 4_000.0) as f32);
     }
     for row in heads.rows() {
         source.heads.extend(row.iter().zip(&source.steps).map(|(w, s)| (w / f64::from(*s)).round() as i16));
@@ -243,13 +266,23 @@ pub fn source(
     let levels: Vec<Vec<u8>> = views.into_iter().map(|v| v.levels).collect();
     source.forest = grow(&levels, &differences.gain, recipe.growth, recipe.trees_share, dice);
     source.models = (0..models)
-        .map(|m| known(pool, rows, &differences, m, |r| said.cells[r] + said_own.row(r)[m]))
+        .map(|m| {
+            let length = |r: usize| said.cells[r] + said_own.row(r)[m];
+            known(pool, rows, &differences, m, length, |r| said_input.cells[r])
+        })
         .collect();
     source
 }
 
 /// A model's means; the length foretold is to be right on average, not in its logarithm.
-fn known(pool: &Pool, rows: &[&Row], of: &Differences, m: usize, said: impl Fn(usize) -> f64) -> Known {
+fn known(
+    pool: &Pool,
+    rows: &[&Row],
+    of: &Differences,
+    m: usize,
+    said: impl Fn(usize) -> f64,
+    input: impl Fn(usize) -> f64,
+) -> Known {
     let model = &pool.models[m];
     let foretold = mean((0..rows.len()).map(|r| f64::from(exp(said(r) as f32))));
     let finite = |x: f64| if x.is_finite() { x as f32 } else { 0.0 };
@@ -258,7 +291,9 @@ fn known(pool: &Pool, rows: &[&Row], of: &Differences, m: usize, said: impl Fn(u
     let input_factor = match (model.usd_per_mtok_in, model.usd_per_mtok_out) {
         (Some(into), Some(out)) if !of.priced && into > 0.0 => {
             let billed = mean(rows.iter().map(|r| (r.c[m] - out * r.ot[m]) / into));
-            billed / mean(rows.iter().map(|r| f64::from(r.tokens_in))).max(1.0)
+            let estimated =
+                |(at, r): (usize, &&Row)| f64::from(r.tokens_in) * f64::from(exp(input(at) as f32));
+            billed / mean(rows.iter().enumerate().map(estimated)).max(1.0)
         }
         _ => 1.0,
     };

@@ -10,8 +10,8 @@ const BIAS_RATE: f32 = 0.02;
 /// The penalty of the ridges, for prompts of length 1.
 const PENALTY: f32 = 3.0;
 const STEPS: usize = 25;
-/// Greatest cell of a column.
-const CELL_MOST: f32 = 63.0;
+/// A step of a column, over the root of its cells' mean square.
+const STEP: f32 = 0.8;
 
 /// Prompts to learn words from.
 pub struct Lesson<'a> {
@@ -204,23 +204,29 @@ impl Words {
         let value = |bucket: usize, column: usize| {
             f32::from(self.rarity[bucket]) / 16.0 * self.weights[bucket * self.columns + column]
         };
-        let steps: Vec<f32> = (0..self.columns)
-            .map(|c| (0..BUCKETS).fold(1e-9f32, |m, b| m.max(value(b, c).abs())) / CELL_MOST)
-            .collect();
-        let mut cells = Vec::with_capacity(BUCKETS * self.columns);
-        for bucket in 0..BUCKETS {
-            cells.extend(steps.iter().enumerate().map(|(c, step)| {
-                let x = value(bucket, c) / step;
-                (if x < 0.0 { x - 0.5 } else { x + 0.5 }) as i8
-            }));
-        }
-        Table {
+        // A step as long as the cells are on average: two bits say most of them, and the sum over a prompt's words hardly
+        // notices.
+        let used = self.rarity.iter().filter(|r| **r > 0).count().max(1) as f32;
+        let step = |c: usize| (0..BUCKETS).map(|b| value(b, c) * value(b, c)).sum::<f32>() / used;
+        let steps: Vec<f32> = (0..self.columns).map(|c| step(c).sqrt().max(1e-9) * STEP).collect();
+        let mut table = Table {
             domains: self.domains,
             columns: self.columns,
             rarity: self.rarity.clone(),
-            cells,
-            steps,
+            cells: Vec::new(),
             bias: self.bias.clone(),
+            steps,
+        };
+        let stride = table.stride();
+        table.cells.reserve(BUCKETS * stride);
+        for bucket in 0..BUCKETS {
+            table.cells.extend(table.steps.iter().enumerate().map(|(c, step)| {
+                let x = value(bucket, c) / step;
+                // Cells are held to what 250 of which fit into 16 bits.
+                (if x < 0.0 { x - 0.5 } else { x + 0.5 }).clamp(-127.0, 127.0) as i8
+            }));
+            table.cells.resize((bucket + 1) * stride, 0);
         }
+        table
     }
 }

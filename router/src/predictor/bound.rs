@@ -197,21 +197,21 @@ impl Predictor {
             .collect();
         let of = |source: usize| expected.iter().find(|(at, _)| *at == source).map(|(_, e)| e);
         out.extend(bound.spoken.iter().map(|spoken| {
-            let (gain, length) = match &spoken.voice {
+            let (gain, length, input) = match &spoken.voice {
                 Voice::Head { source, model } => {
                     let at = |list: &[f32], none| list.get(*model).copied().unwrap_or(none);
-                    of(*source).map_or((0.0, 1.0), |e| (at(&e.gain, 0.0), at(&e.length, 1.0)))
+                    of(*source).map_or((0.0, 1.0, 1.0), |e| (at(&e.gain, 0.0), at(&e.length, 1.0), e.input))
                 }
-                Voice::Like { source, weights } => of(*source).map_or((0.0, 1.0), |e| {
+                Voice::Like { source, weights } => of(*source).map_or((0.0, 1.0, 1.0), |e| {
                     let sum = |list: &[f32]| weights.iter().zip(list).map(|(w, x)| w * x).sum::<f32>();
-                    (sum(&e.gain), sum(&e.length) / FOLLOWS)
+                    (sum(&e.gain), sum(&e.length) / FOLLOWS, e.input)
                 }),
-                Voice::Prior => (0.0, 1.0),
+                Voice::Prior => (0.0, 1.0, 1.0),
             };
             let output_tokens = spoken.output * length;
             let cost = match spoken.prices {
                 Some((into, out)) => {
-                    Some(into * tokens_in as f32 * spoken.input_factor + out * output_tokens)
+                    Some(into * tokens_in as f32 * input * spoken.input_factor + out * output_tokens)
                 }
                 None => spoken.cost.map(|cost| cost * length),
             };

@@ -104,14 +104,16 @@ impl<'a> Bytes<'a> {
         if domains + columns + SHAPES > FEATURES_MAX {
             return Err(Flaw::Bounds("features"));
         }
-        Ok(Table {
+        let mut table = Table {
             domains,
             columns,
             steps: self.floats(columns, "a step")?,
             bias: self.floats(columns, "a bias")?,
             rarity: self.take(BUCKETS)?.to_vec(),
-            cells: self.signed(BUCKETS * columns)?,
-        })
+            cells: Vec::new(),
+        };
+        table.cells = self.signed(BUCKETS * table.stride())?;
+        Ok(table)
     }
 
     fn known(&mut self) -> Result<Known, Flaw> {
@@ -149,7 +151,7 @@ impl<'a> Bytes<'a> {
         let name = self.text()?;
         let models = self.size(MODELS_MAX, "models")?;
         let models = (0..models).map(|_| self.known()).collect::<Result<Vec<_>, _>>()?;
-        let columns = 2 * models.len() + 1;
+        let columns = 2 * models.len() + 2;
         let heads = table.features() * columns;
         let familiar = self.floats(table.domains, "familiarity")?;
         let mean = self.floats(table.figures(), "a mean")?;

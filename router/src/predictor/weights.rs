@@ -17,7 +17,7 @@ pub struct Table {
     pub columns: usize,
     /// How rare each bucket is, in sixteenths; 0 where it was never learned.
     pub rarity: Vec<u8>,
-    /// One row of `columns` for each bucket.
+    /// One row of [`Table::stride`] for each bucket, of which the first `columns` count.
     pub cells: Vec<i8>,
     /// What one step of each column stands for.
     pub steps: Vec<f32>,
@@ -34,7 +34,15 @@ pub struct Scores {
     pub figures: Vec<f32>,
 }
 
+/// Rows of the table are whole numbers of this many cells, which are added at once.
+const LANES: usize = 16;
+
 impl Table {
+    /// The length of a row.
+    pub fn stride(&self) -> usize {
+        self.columns.next_multiple_of(LANES)
+    }
+
     /// How many factors are foretold.
     pub fn factors(&self) -> usize {
         self.columns - self.domains
@@ -51,33 +59,35 @@ impl Table {
     }
 
     /// The sums of the rows of a prompt's buckets, over the length of the vector of their rarities.
-    fn columns(&self, gist: &Gist) -> Vec<f32> {
-        let mut sums = vec![0i32; self.columns];
-        let mut few = [0i16; COLUMNS_MAX];
-        let few = &mut few[..self.columns];
+    pub fn columns(&self, gist: &Gist) -> Vec<f32> {
+        let stride = self.stride();
+        let mut sums = vec![0i32; stride];
         let mut squares = 0u64;
         // 250 of the greatest cells fit into 16 bits.
         for some in gist.buckets.chunks(250) {
-            few.fill(0);
             for bucket in some {
-                let at = usize::from(*bucket) % BUCKETS;
-                let rarity = u64::from(self.rarity[at]);
-                if rarity == 0 {
-                    continue;
-                }
+                let rarity = u64::from(self.rarity[usize::from(*bucket) % BUCKETS]);
                 squares += rarity * rarity;
-                let row = &self.cells[at * self.columns..(at + 1) * self.columns];
-                for (sum, cell) in few.iter_mut().zip(row) {
-                    *sum += i16::from(*cell);
-                }
             }
-            for (sum, part) in sums.iter_mut().zip(&*few) {
-                *sum += i32::from(*part);
+            for (lane, sums) in sums.chunks_exact_mut(LANES).enumerate() {
+                let mut few = [0i16; LANES];
+                for bucket in some {
+                    let at = (usize::from(*bucket) % BUCKETS) * stride + lane * LANES;
+                    if let Some(cells) = self.cells.get(at..).and_then(|c| c.first_chunk::<LANES>()) {
+                        for (sum, cell) in few.iter_mut().zip(cells) {
+                            *sum = sum.wrapping_add(i16::from(*cell));
+                        }
+                    }
+                }
+                for (sum, part) in sums.iter_mut().zip(few) {
+                    *sum += i32::from(part);
+                }
             }
         }
         let length = ((squares as f32).sqrt() / 16.0).max(0.25);
         let scaled = sums.iter().zip(&self.steps).zip(&self.bias);
-        scaled.map(|((sum, step), bias)| *sum as f32 * step / length + bias).collect()
+        let by = 1.0 / length;
+        scaled.map(|((sum, step), bias)| *sum as f32 * step * by + bias).collect()
     }
 
     /// What it makes of a prompt.
@@ -90,18 +100,23 @@ impl Scores {
     /// From the domains' scores and the factors, as a table gives them.
     pub fn new(columns: &[f32], domains: usize, gist: &Gist) -> Self {
         let (logits, factors) = columns.split_at(domains);
-        let most = logits.iter().fold(f32::MIN, |most, z| most.max(*z));
-        let mut shares: Vec<f32> = logits.iter().map(|z| exp(z - most)).collect();
-        let sum: f32 = shares.iter().sum();
-        for share in &mut shares {
-            *share /= sum;
-            if *share < 1.0 / 256.0 {
-                *share = 0.0;
-            }
+        let (mut most, mut sum) = (f32::MIN, 0.0);
+        for z in logits {
+            most = if *z > most { *z } else { most };
+            sum += z;
         }
-        let mean = logits.iter().sum::<f32>() / domains.max(1) as f32;
-        let figures = logits.iter().map(|z| z - mean).chain(gist.shape.0).chain(factors.iter().copied());
-        Self { domains: shares, figures: figures.collect() }
+        let mut shares: Vec<f32> = logits.iter().map(|z| exp(z - most)).collect();
+        let by = 1.0 / shares.iter().sum::<f32>();
+        for share in &mut shares {
+            let scaled = *share * by;
+            *share = if scaled < 1.0 / 256.0 { 0.0 } else { scaled };
+        }
+        let mean = sum / domains.max(1) as f32;
+        let mut figures = Vec::with_capacity(columns.len() + SHAPES);
+        figures.extend(logits.iter().map(|z| z - mean));
+        figures.extend_from_slice(&gist.shape.0);
+        figures.extend_from_slice(factors);
+        Self { domains: shares, figures }
     }
 }
 
@@ -132,7 +147,8 @@ pub struct Source {
     /// By figure: what is taken off, and what the rest is multiplied with.
     pub mean: Vec<f32>,
     pub inverse: Vec<f32>,
-    /// One row for each feature: every model's quality, every model's length, and last the length that all share.
+    /// One row for each feature: every model's quality, every model's length, and last the length and the input that all
+    /// share.
     pub heads: Vec<i16>,
     /// What one step of each column of the heads stands for, and what is added to it.
     pub steps: Vec<f32>,
@@ -148,6 +164,8 @@ pub struct Expected {
     pub gain: Vec<f32>,
     /// What each model's mean length (where the outcomes have none: cost) is to be multiplied with.
     pub length: Vec<f32>,
+    /// What the input tokens estimated before the call are to be multiplied with.
+    pub input: f32,
     /// How familiar the prompt is, 0 to 1.
     pub familiar: f32,
 }
@@ -164,7 +182,7 @@ pub struct View {
 impl Source {
     /// How many columns its heads have.
     pub fn columns(&self) -> usize {
-        2 * self.models.len() + 1
+        2 * self.models.len() + 2
     }
 
     /// A prompt in the units of this source.
@@ -209,6 +227,7 @@ impl Source {
                 .iter()
                 .map(|own| exp((shared + familiar * own).clamp(-4.0, 4.0)))
                 .collect(),
+            input: exp((familiar * sums[2 * models + 1]).clamp(-2.0, 2.0)),
             familiar,
         }
     }

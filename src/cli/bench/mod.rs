@@ -4,6 +4,7 @@ mod bar;
 mod html;
 mod load;
 mod table;
+mod train;
 
 use super::{Common, Done, Failure, say};
 use bar::Bar;
@@ -11,6 +12,7 @@ use clap::Args;
 use outcomes::judge::Draws;
 use outcomes::policy::Knn;
 use outcomes::report::{Report, Setting};
+use outcomes::train::Trainer;
 use outcomes::{Baseline, Learn, Trial};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -19,9 +21,13 @@ use std::path::{Path, PathBuf};
 const ALLOWANCE: f64 = 0.002;
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Bench {
+    #[command(subcommand)]
+    what: Option<What>,
     /// A directory of outcome data: NAME.meta.json beside NAME.jsonl.gz or NAME.jsonl, for any NAME
-    dir: PathBuf,
+    #[arg(required = true)]
+    dir: Option<PathBuf>,
     /// Only these policies, separated by commas
     #[arg(long, value_delimiter = ',')]
     policy: Vec<String>,
@@ -37,9 +43,13 @@ pub struct Bench {
     /// Write a page with curves and tables
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write what the policy named by --policy guesses of the rows judged first, a line of JSON for each
-    #[arg(long, value_name = "FILE", requires = "policy")]
+    /// Write what the policy named by --policy guesses of the rows judged first, a line of JSON for each; without --policy
+    /// what weir's own weights say of every row, and nothing is tried
+    #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
+    /// Weights that `weir bench train` wrote, rather than weir's own
+    #[arg(long, value_name = "FILE", requires = "predictions", conflicts_with = "policy")]
+    weights: Option<PathBuf>,
     /// Show per-task tables and choices on reworded prompts too
     #[arg(long)]
     tasks: bool,
@@ -60,6 +70,12 @@ pub struct Bench {
     save_baseline: Option<PathBuf>,
 }
 
+#[derive(clap::Subcommand)]
+enum What {
+    /// Train the predictor's weights from outcome data
+    Train(train::Train),
+}
+
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Split {
     /// A third of the rows, by hash
@@ -70,13 +86,23 @@ enum Split {
 
 /// What can be learned and tried, and which of it is weir's own rather than a baseline.
 fn learners() -> (Vec<Box<dyn Learn>>, Vec<&'static str>) {
-    (vec![Box::new(Knn)], vec![])
+    (vec![Box::new(Trainer), Box::new(Knn)], vec![Trainer.name()])
 }
 
 impl Bench {
     pub fn run(self, common: &Common) -> Done {
+        if let Some(What::Train(train)) = self.what {
+            return train.run(common);
+        }
+        let dir =
+            self.dir.as_deref().ok_or_else(|| Failure::Cannot("no directory of outcome data".into()))?;
         let mut bar = Bar::new(!common.json);
-        let pools = load::pools(&self.dir, &self.pool, common, &mut bar)?;
+        let pools = load::pools(dir, &self.pool, common, &mut bar)?;
+        if let (Some(file), [], None) = (&self.predictions, self.policy.as_slice(), &self.learn) {
+            let said = train::predictions(&pools, self.weights.as_deref(), &mut bar)?;
+            bar.end();
+            return write(file, |out| said.lines().try_for_each(|line| writeln!(out, "{line}")));
+        }
         let others = match &self.learn {
             Some(dir) => load::pools(dir, &self.pool, common, &mut bar)?,
             None => Vec::new(),
