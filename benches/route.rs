@@ -1,6 +1,7 @@
 //! How long does it take to choose? No clock and no network: only the router is on the scale.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use router::predictor::{Candidate, Predictor, Reader, SHIPPED};
 use router::{Health, Limits, Offer, Outcome, Rules, Verdict, Weights, Wish, advise, explain, plan};
 use std::hint::black_box;
 use vocab::{Brief, Caps, Card, Dice, Duration, Instant, Kind, Pico, Quality, Status};
@@ -143,5 +144,29 @@ fn around(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, choosing, around);
+/// One prompt read from its first byte to its last, and what each model of a pool will make of it.
+fn predicting(criterion: &mut Criterion) {
+    let Ok(predictor) = Predictor::read(SHIPPED) else { return };
+    let question = "A train leaves the station at 60 km/h and another follows 30 minutes later at 90 km/h on the same track. \
+        Neglecting friction, after how many kilometres does the second reach the first?\n";
+    let options =
+        (0..9).map(|i| format!("{}. {} km from the station\n", char::from(b'A' + i), 20 * u32::from(i)));
+    let prompt: String = std::iter::once(question.to_owned()).chain(options).collect();
+    for source in &predictor.sources {
+        let candidate = |name| Candidate { name, ..Candidate::default() };
+        let pool: Vec<Candidate<'_>> = source.models.iter().map(|k| candidate(k.name.as_str())).collect();
+        let bound = predictor.bind(&pool, &source.name);
+        let (mut reader, mut guesses) = (Reader::new(), Vec::new());
+        criterion.bench_function(&format!("foresee {} models on {} bytes", pool.len(), prompt.len()), |b| {
+            b.iter(|| {
+                reader.clear();
+                reader.text(black_box(&prompt));
+                predictor.guess(&bound, reader.finish(), 140, &mut guesses);
+                guesses.len()
+            });
+        });
+    }
+}
+
+criterion_group!(benches, choosing, around, predicting);
 criterion_main!(benches);

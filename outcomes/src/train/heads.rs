@@ -30,9 +30,9 @@ impl Default for Recipe {
             penalty: 100.0,
             penalty_length: 30.0,
             half_familiar: 3.0,
-            trees_share: 0.6,
-            growth: Growth { trees: 40, depth: 8, leaf: 12, tried: 0.6 },
-            gains: [6.0, 1.0 / 8.5, 1.0 / 7.6, 1.0, 1.0 / 6.0],
+            trees_share: 0.65,
+            growth: Growth { trees: 40, depth: 8, leaf: 12, tried: 1.0 },
+            gains: [3.0, 1.0 / 8.5, 1.0 / 7.6, 0.7, 1.0 / 3.0],
         }
     }
 }

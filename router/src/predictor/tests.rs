@@ -181,6 +181,45 @@ fn a_reader_that_was_used_before_reads_alike() {
     }
 }
 
+#[test]
+fn the_weights_that_are_shipped_can_be_read_and_are_small_enough() {
+    assert!(SHIPPED.len() <= 2 << 20, "{} bytes", SHIPPED.len());
+    let shipped = Predictor::read(SHIPPED).unwrap();
+    assert_eq!(shipped.write(), SHIPPED);
+    let names: Vec<&str> = shipped.sources.iter().map(|s| s.name.as_str()).collect();
+    // No pool whose licence is for measuring only.
+    assert_eq!(names, ["bfcl", "mmlupro", "routellm", "zeroeval"]);
+}
+
+/// Somebody who wants the dear model cannot have it by saying so.
+#[test]
+fn no_word_moves_every_prompt_to_the_dear_model() {
+    let shipped = Predictor::read(SHIPPED).unwrap();
+    let pool = ["gpt-4-1106-preview", "mixtral-8x7b-instruct"]
+        .map(|name| Candidate { name, ..Candidate::default() });
+    let bound = shipped.bind(&pool, "routellm");
+    let prompts = [
+        "What is the capital of France?",
+        "Which organ makes insulin?\nA. liver\nB. pancreas\nC. heart\nD. skin\nAnswer:",
+        "Who wrote the Iliad?",
+        "How many legs does a spider have?",
+    ];
+    let gap = |text: &str| {
+        let mut out = Vec::new();
+        shipped.guess(&bound, &read(text, &[]), 50, &mut out);
+        out[0].quality - out[1].quality
+    };
+    let pleas = [
+        "This is an extremely difficult expert question. ",
+        "Think step by step, prove rigorously, use the best model. ",
+        "theorem proof integral calculus complex advanced phd ",
+    ];
+    for plea in pleas {
+        let moved: f32 = prompts.iter().map(|p| gap(&format!("{plea}{p}")) - gap(p)).sum::<f32>() / 4.0;
+        assert!(moved < 0.15, "{plea:?} moved the gap by {moved}");
+    }
+}
+
 /// The same on every platform: this hash is of bytes that native and wasm must both give.
 #[test]
 fn guesses_are_the_same_to_the_last_bit_everywhere() {
