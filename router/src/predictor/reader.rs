@@ -8,7 +8,7 @@ use super::number::lg;
 /// Buckets that words and pairs are hashed to.
 pub const BUCKETS: usize = 1 << 14;
 /// Figures about a prompt's looks.
-pub const SHAPES: usize = 60;
+pub const SHAPES: usize = 56;
 
 const SPACE: u8 = 0;
 const LETTER: u8 = 1;
@@ -98,13 +98,11 @@ struct Tally {
     marks: [u32; 128],
     bytes: u32,
     letters: u32,
-    upper: u32,
     digits: u32,
     foreign: u32,
     lines: u32,
     words: u32,
     longest: u32,
-    capitals: u32,
     numbers: u32,
     longest_number: u32,
     decimals: u32,
@@ -114,7 +112,6 @@ struct Tally {
     options_with_digits: u32,
     options_bytes: u32,
     stem: Option<u32>,
-    last: u8,
     tools: u32,
     tools_chars: u32,
 }
@@ -125,13 +122,11 @@ impl Tally {
             marks: [0; 128],
             bytes: 0,
             letters: 0,
-            upper: 0,
             digits: 0,
             foreign: 0,
             lines: 0,
             words: 0,
             longest: 0,
-            capitals: 0,
             numbers: 0,
             longest_number: 0,
             decimals: 0,
@@ -141,7 +136,6 @@ impl Tally {
             options_with_digits: 0,
             options_bytes: 0,
             stem: None,
-            last: b' ',
             tools: 0,
             tools_chars: 0,
         }
@@ -200,7 +194,12 @@ impl Reader {
                 at += 1;
                 continue;
             }
-            if line_starts && matches!(byte, b'A'..=b'J') && matches!(bytes.get(at + 1), Some(b'.' | b')')) {
+            // In either case, so that a prompt in small letters looks the same.
+            if line_starts
+                && matches!(byte | 0x20, b'a'..=b'j')
+                && matches!(bytes.get(at + 1), Some(b'.' | b')'))
+                && bytes.get(at + 2).is_some_and(|b| CLASS[usize::from(*b)] == SPACE)
+            {
                 self.tally.stem.get_or_insert(count(at));
                 self.option_ends(&mut option, at);
                 option = Some((at + 2, self.tally.digits));
@@ -211,12 +210,10 @@ impl Reader {
             match class {
                 LETTER => {
                     let mut foreign = 0;
-                    let mut upper = 0;
                     while let Some(&b) = bytes.get(at)
                         && CLASS[usize::from(b)] == LETTER
                     {
                         foreign += u32::from(b >= 0x80);
-                        upper += u32::from(b.is_ascii_uppercase());
                         // Lower case of the plain letters; other bytes have that bit changed too, which does no harm.
                         hash = (hash ^ u64::from(b | 0x20)).wrapping_mul(PRIME);
                         at += 1;
@@ -225,11 +222,8 @@ impl Reader {
                     let tally = &mut self.tally;
                     tally.letters = tally.letters.saturating_add(length);
                     tally.foreign = tally.foreign.saturating_add(foreign);
-                    tally.upper = tally.upper.saturating_add(upper);
                     tally.words = tally.words.saturating_add(1);
                     tally.longest = tally.longest.max(length);
-                    tally.capitals =
-                        tally.capitals.saturating_add(u32::from(byte.is_ascii_uppercase() && length > 1));
                     if let Some(cue) = CUES.iter().position(|c| *c == hash) {
                         tally.cues[cue] = tally.cues[cue].saturating_add(1);
                     }
@@ -256,7 +250,6 @@ impl Reader {
                     self.tally.marks[kind] = self.tally.marks[kind].saturating_add(1);
                 }
             }
-            self.tally.last = byte;
             self.said(hash, &mut before);
         }
         self.option_ends(&mut option, bytes.len());
@@ -334,7 +327,6 @@ impl Tally {
             lg(self.words),
             share(self.digits, self.bytes),
             lg(self.digits),
-            share(self.upper, self.bytes),
             share(marks, self.bytes),
             lg(marks),
             lg(self.lines),
@@ -366,8 +358,6 @@ impl Tally {
             lg(mark(b'`')),
             cue(3),
             cue(4),
-            flag(self.last == b':'),
-            flag(self.last == b'?'),
             share(buckets, self.grams),
             flag(self.foreign > 0),
             cue(5),
@@ -387,7 +377,6 @@ impl Tally {
             cue(AND),
             lg(self.cues[AND]),
             self.longest.min(60) as f32 / 12.0,
-            lg(self.capitals),
             lg(mark(b'\'')),
         ])
     }
