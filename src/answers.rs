@@ -37,12 +37,16 @@ const LOG_PAGES: i64 = 1_000;
 /// The `Answers` port over a file.
 pub struct AnswerFile {
     flights: Flights,
-    desk: Mutex<Option<Desk>>,
+    path: PathBuf,
+    clock: NativeClock,
+    desk: Mutex<Desk>,
 }
 
-struct Desk {
-    jobs: Sender<Job>,
-    thread: JoinHandle<()>,
+/// A thread costs memory, and most nodes never see a key: there is none before the first.
+enum Desk {
+    Empty,
+    Taken { jobs: Sender<Job>, thread: JoinHandle<()> },
+    Closed,
 }
 
 type Told<T> = oneshot::Sender<Result<T, String>>;
@@ -62,22 +66,38 @@ struct Row {
 }
 
 impl AnswerFile {
-    /// Beside the ledger's file. It is made when the first answer is looked for.
+    /// Beside the ledger's file. It is made when the first answer is looked for; one that is there is looked through at
+    /// once for what is too old.
     pub fn beside(ledger: &Path, clock: NativeClock) -> std::io::Result<Self> {
         let mut path = ledger.as_os_str().to_owned();
         path.push(".answers");
         let path = PathBuf::from(path);
-        let (jobs, work) = channel();
-        let thread = std::thread::Builder::new()
-            .name("weir-answers".into())
-            .spawn(move || Keeper { path, clock, file: None }.run(&work))?;
-        Ok(Self { flights: Flights::default(), desk: Mutex::new(Some(Desk { jobs, thread })) })
+        let (there, desk) = (path.exists(), Mutex::new(Desk::Empty));
+        let file = Self { flights: Flights::default(), path, clock, desk };
+        if there {
+            file.jobs()?;
+        }
+        Ok(file)
+    }
+
+    /// Where work goes; None once it is closed.
+    fn jobs(&self) -> std::io::Result<Option<Sender<Job>>> {
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*desk, Desk::Empty) {
+            let (jobs, work) = channel();
+            let keeper = Keeper { path: self.path.clone(), clock: self.clock, file: None };
+            let thread = std::thread::Builder::new().name("weir-answers".into());
+            *desk = Desk::Taken { jobs, thread: thread.spawn(move || keeper.run(&work))? };
+        }
+        Ok(if let Desk::Taken { jobs, .. } = &*desk { Some(jobs.clone()) } else { None })
     }
 
     /// Does what is left to be done, and closes the file.
     pub fn close(&self) {
-        let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Desk { jobs, thread }) = desk else { return };
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = std::mem::replace(&mut *desk, Desk::Closed);
+        drop(desk);
+        let Desk::Taken { jobs, thread } = taken else { return };
         drop(jobs);
         if thread.join().is_err() {
             tracing::error!("the file of answers was not closed in peace");
@@ -86,10 +106,8 @@ impl AnswerFile {
 
     async fn ask<T>(&self, job: impl FnOnce(Told<T>) -> Job) -> Result<T, AnswersDown> {
         let (told, answer) = oneshot::channel();
-        let sent = match &*self.desk.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(desk) => desk.jobs.send(job(told)).is_ok(),
-            None => false,
-        };
+        let jobs = self.jobs().map_err(|e| AnswersDown(format!("there is no thread for answers: {e}")))?;
+        let sent = jobs.is_some_and(|jobs| jobs.send(job(told)).is_ok());
         let closed = || AnswersDown("the file of answers is closed".into());
         if !sent {
             return Err(closed());

@@ -88,7 +88,8 @@ async fn tend(
         return std::future::pending().await;
     };
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    let mut marks = tokio::time::interval(MARKS_EVERY);
+    // Not at once: there is nothing to be kept yet, and a thread for it costs memory.
+    let mut marks = tokio::time::interval_at(tokio::time::Instant::now() + MARKS_EVERY, MARKS_EVERY);
     loop {
         tokio::select! {
             _ = term.recv() => break,
