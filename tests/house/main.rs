@@ -9,6 +9,7 @@ mod documents;
 mod imports;
 mod length;
 mod licences;
+mod locks;
 mod purity;
 mod settings;
 mod source;
