@@ -1,12 +1,10 @@
 //! `weir cleanup`.
 
-use super::client::Server;
-use super::{Common, Done, Place, say};
+use super::client::Operated;
+use super::{Common, Done, say};
 use crate::node::block_on;
 use clap::Args;
 use serde_json::{Map, json};
-use std::net::SocketAddr;
-use std::path::PathBuf;
 
 /// Of the weir at `--listen`, by the operator's key in WEIR_ADMIN_KEY; where none runs, of the file at `--data`.
 #[derive(Args)]
@@ -20,12 +18,8 @@ pub struct Cleanup {
     /// Only these kinds
     #[arg(long, value_name = "KIND")]
     only: Vec<String>,
-    /// Where the weir listens that is told
-    #[arg(long, env = "WEIR_LISTEN", default_value = "127.0.0.1:8787")]
-    listen: SocketAddr,
-    /// The ledger's file, where none runs
-    #[arg(long, env = "WEIR_DATA", default_value = "weir.db")]
-    data: PathBuf,
+    #[command(flatten)]
+    at: Operated,
 }
 
 fn ttl(text: &str) -> Result<(String, u64), String> {
@@ -35,8 +29,7 @@ fn ttl(text: &str) -> Result<(String, u64), String> {
 
 impl Cleanup {
     pub fn run(self, common: &Common) -> Done {
-        let place = Place { listen: self.listen, data: self.data, seed: None, cores: None };
-        let server = Server::operator(common, &place)?;
+        let server = self.at.server(common)?;
         let ttl: Map<_, _> = self.ttl.into_iter().map(|(kind, seconds)| (kind, seconds.into())).collect();
         let mut wish = json!({ "dry_run": self.dry_run, "ttl_s": ttl });
         if !self.only.is_empty() {

@@ -4,9 +4,12 @@ use super::{Common, Failure, Place};
 use crate::net::{Listen, NativeClock, NativeHttp, serve};
 use crate::node::{Node, Setup, block_on, random, secret};
 use bytes::Bytes;
+use clap::Args;
 use futures::StreamExt;
 use http::{HeaderMap, HeaderValue, Method};
 use relay::ports::ByteStream;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use tokio::sync::watch;
 use vocab::{Call, Duration};
 
@@ -18,6 +21,23 @@ pub struct Server {
     key: Option<String>,
     /// Stops the one of our own.
     own: Option<(watch::Sender<bool>, std::thread::JoinHandle<()>)>,
+}
+
+/// Whom the operator tells something.
+#[derive(Args)]
+pub struct Operated {
+    /// Where the weir listens that is told
+    #[arg(long, env = "WEIR_LISTEN", default_value = "127.0.0.1:8787", global = true)]
+    listen: SocketAddr,
+    /// The ledger's file, where none runs
+    #[arg(long, env = "WEIR_DATA", default_value = "weir.db", global = true)]
+    data: PathBuf,
+}
+
+impl Operated {
+    pub fn server(self, common: &Common) -> Result<Server, Failure> {
+        Server::operator(common, &Place { listen: self.listen, data: self.data, seed: None, cores: None })
+    }
 }
 
 /// An answer on its way.
@@ -64,7 +84,7 @@ impl Server {
     }
 
     /// The same for the operator. Of one of our own whoever can open its file is the operator, with or without a key.
-    pub fn operator(common: &Common, place: &Place) -> Result<Self, Failure> {
+    fn operator(common: &Common, place: &Place) -> Result<Self, Failure> {
         Self::with(common, place, crate::configure::variable("WEIR_ADMIN_KEY"), true)
     }
 

@@ -1,12 +1,10 @@
 //! `weir credits`.
 
-use super::client::Server;
-use super::{Common, Done, Place, say};
+use super::client::{Operated, Server};
+use super::{Common, Done, say};
 use crate::node::block_on;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use vocab::Pico;
 
 /// Of the weir at `--listen`, by the operator's key in WEIR_ADMIN_KEY; where none runs, of the file at `--data`.
@@ -14,12 +12,8 @@ use vocab::Pico;
 pub struct Credits {
     #[command(subcommand)]
     what: What,
-    /// Where the weir listens that is told
-    #[arg(long, env = "WEIR_LISTEN", default_value = "127.0.0.1:8787", global = true)]
-    listen: SocketAddr,
-    /// The ledger's file, where none runs
-    #[arg(long, env = "WEIR_DATA", default_value = "weir.db", global = true)]
-    data: PathBuf,
+    #[command(flatten)]
+    at: Operated,
 }
 
 #[derive(Subcommand)]
@@ -43,8 +37,7 @@ enum What {
 
 impl Credits {
     pub fn run(self, common: &Common) -> Done {
-        let place = Place { listen: self.listen, data: self.data, seed: None, cores: None };
-        let server = Server::operator(common, &place)?;
+        let server = self.at.server(common)?;
         block_on(self.what.run(&server, common.json))?
     }
 }

@@ -1,13 +1,11 @@
 //! `weir keys`.
 
-use super::client::{Server, escaped};
-use super::{Common, Done, Failure, Place, say};
+use super::client::{Operated, Server, escaped};
+use super::{Common, Done, Failure, say};
 use crate::node::block_on;
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
-use std::path::PathBuf;
 
 const KEYS: &str = "/api/admin/keys";
 /// Keys asked for at a time.
@@ -18,12 +16,8 @@ const PAGE: usize = 500;
 pub struct Keys {
     #[command(subcommand)]
     what: What,
-    /// Where the weir listens that is told
-    #[arg(long, env = "WEIR_LISTEN", default_value = "127.0.0.1:8787", global = true)]
-    listen: SocketAddr,
-    /// The ledger's file, where none runs: keys are kept in it
-    #[arg(long, env = "WEIR_DATA", default_value = "weir.db", global = true)]
-    data: PathBuf,
+    #[command(flatten)]
+    at: Operated,
 }
 
 #[derive(Subcommand)]
@@ -68,8 +62,7 @@ enum What {
 
 impl Keys {
     pub fn run(self, common: &Common) -> Done {
-        let place = Place { listen: self.listen, data: self.data, seed: None, cores: None };
-        let server = Server::operator(common, &place)?;
+        let server = self.at.server(common)?;
         block_on(self.what.run(&server, common.json))?
     }
 }
