@@ -116,12 +116,16 @@ fn one_is_first_and_who_leaves_lets_go() {
     block_on(file.keep(&slot("red", "a"), number, &Digest::of("r"), answer, &RULES, now())).unwrap().unwrap();
     block_on(over).unwrap();
     assert!(found(&file, "a", now()).is_some());
-    // A client that leaves while the file is looked at.
+    // A client that leaves while the file is looked at, which takes until nobody else is in it.
+    let other = Connection::open(folder.file()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let slot = slot("red", "b");
     let request = Digest::of("r");
     let mut leaving = Box::pin(file.claim(&slot, &request, now(), now()));
-    let _ = leaving.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    let begun = leaving.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    assert!(begun.is_pending());
     drop(leaving);
+    other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(found(&file, "b", now()), None, "nobody has it");
     file.close();
 }
