@@ -98,5 +98,6 @@ const fn kind(dialect: Dialect, flavour: Flavour) -> ProviderKind {
         (Dialect::Gemini, _) => ProviderKind::Gemini,
         (Dialect::Anthropic, _) => ProviderKind::Anthropic,
         (Dialect::WorkersAi, _) => ProviderKind::WorkersAi,
+        (Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram, _) => ProviderKind::Compatible,
     }
 }

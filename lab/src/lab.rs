@@ -83,6 +83,7 @@ impl Lab {
             (Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic, _) => "/v1",
             (Dialect::Gemini, _) => "/v1beta",
             (Dialect::WorkersAi, _) => "/client/v4/accounts/lab",
+            (Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram, _) => "",
         };
         Some(format!("{origin}/{provider}{rest}"))
     }

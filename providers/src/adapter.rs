@@ -1,4 +1,4 @@
-use crate::Watch;
+use crate::{Voice, Watch};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use std::fmt;
@@ -172,6 +172,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     fn read_task(&self, kind: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
         let _ = (kind, passing, body);
         Err(Fault::Unfit("asked for chats only".into()))
+    }
+
+    /// How it is asked to speak; None where it cannot.
+    fn voice(&self) -> Option<&'static dyn Voice> {
+        None
     }
 
     /// The header in which it names a request: what its support asks for. None where it has none.

@@ -16,6 +16,7 @@ mod pictures;
 mod responses;
 mod sse;
 mod vectors;
+mod voice;
 mod watch;
 #[cfg(test)]
 mod wild;
@@ -28,5 +29,6 @@ pub use openai::OpenAi;
 pub use pictures::pictures;
 pub use responses::Responses;
 pub use sse::{FRAME_MAX, Sse};
+pub use voice::{Heard, Hearing, Voice};
 pub use watch::Watch;
 pub use workers_ai::WorkersAi;

@@ -14,6 +14,7 @@ mod fault;
 mod model;
 mod money;
 mod price;
+mod speech;
 mod task;
 mod time;
 mod usage;
@@ -32,6 +33,7 @@ pub type Name = std::sync::Arc<str>;
 
 pub use money::{BadAmount, Decimal, Pico, Rate, Ratio};
 pub use price::{Change, Price, Rates, Tier};
+pub use speech::{Codec, Sound, Speak, Utterance};
 pub use task::{Canvas, Draw, Embed, Form, Grade, Made, Picture, RawTask, Task};
 pub use time::{Duration, Instant};
 pub use usage::{Bucket, Modifiers, Usage};

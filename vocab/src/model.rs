@@ -5,7 +5,7 @@ use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A wire format for chat.
+/// A wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
@@ -17,6 +17,10 @@ pub enum Dialect {
     Anthropic,
     /// Cloudflare's `ai/run` envelope, either family of text models inside.
     WorkersAi,
+    /// Speech only, as are the two below.
+    Elevenlabs,
+    Cartesia,
+    Deepgram,
 }
 
 bitflags! {

@@ -147,7 +147,7 @@ pub(crate) trait Tongue: Sync {
 
 pub(crate) fn tongue(dialect: Dialect) -> &'static dyn Tongue {
     match dialect {
-        Dialect::OpenaiChat => &openai::Openai,
+        Dialect::OpenaiChat | Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram => &openai::Openai,
         Dialect::OpenaiResponses => &responses::Responses,
         Dialect::Gemini => &gemini::Gemini,
         Dialect::Anthropic => &anthropic::Anthropic,

@@ -48,6 +48,7 @@ pub(super) fn default_caps(provider: &Provider, model: &Model) -> Caps {
                 | Caps::SCHEMA_STREAM
                 | Caps::SERIAL_TOOLS
         }
+        (Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram, _) => Caps::empty(),
         (Dialect::WorkersAi, _) => {
             Caps::TOOLS | Caps::JSON_OBJECT | Caps::JSON_SCHEMA | Caps::SEED | Caps::STREAM | Caps::SAMPLING
         }
