@@ -1,5 +1,5 @@
 //! Which crate may import which: `vocab ← {router, providers, policy, billing} ← relay ← front ← {weir, edge}`, and
-//! `json ← {providers, front}`, and `tokens ← {vocab, relay, front}`.
+//! `json ← {providers, front}`, `tokens ← {vocab, relay, front}`, and `audio ← relay`.
 //!
 //! The four siblings meet in `relay` and only there. What reads JSON as it passes by shares one walk along it. `lab` implements the ports and speaks wire formats; it does not
 //! know the adapters that it is there to test. What needs sockets, threads or a runtime stays in the shell.
@@ -14,7 +14,7 @@ fn allowed(name: &str) -> &'static [&'static str] {
         "vocab" => &["tokens"],
         "router" | "policy" | "billing" => &["vocab"],
         "providers" => &["json", "vocab"],
-        "relay" => &["tokens", "vocab", "router", "providers", "policy", "billing"],
+        "relay" => &["audio", "tokens", "vocab", "router", "providers", "policy", "billing"],
         // Not router and not providers: the front door does not know how a choice is made or how a provider talks.
         "front" => &["json", "tokens", "vocab", "policy", "billing", "relay"],
         // Not providers: a fake that shared code with the adapter could only agree with it.
@@ -22,6 +22,7 @@ fn allowed(name: &str) -> &'static [&'static str] {
         // Judges choices by the data, so it knows how one is made and nothing of who is asked.
         "outcomes" => &["tokens", "vocab", "router"],
         "weir" => &[
+            "audio",
             "tokens",
             "vocab",
             "router",
@@ -34,7 +35,7 @@ fn allowed(name: &str) -> &'static [&'static str] {
             "outcomes",
         ],
         "edge" => &["vocab", "router", "providers", "policy", "billing", "relay", "front"],
-        // tokens measures texts, json walks along them, and neither imports anything of ours.
+        // tokens measures texts, json walks along them, audio works on sound; none imports anything of ours.
         _ => &[],
     }
 }
@@ -50,7 +51,8 @@ fn allowed_in_tests(name: &str) -> &'static [&'static str] {
 }
 
 /// What a pure crate may use of others: all of them compute and do nothing else.
-const PURE_MAY_USE: [&str; 13] = [
+const PURE_MAY_USE: [&str; 16] = [
+    "audio-codec-algorithms",
     "base64",
     "bitflags",
     "bytes",
@@ -59,13 +61,15 @@ const PURE_MAY_USE: [&str; 13] = [
     "http",
     "itoa",
     "memchr",
+    "rubato",
     "serde",
     "serde_json",
     "sha2",
     "simdutf8",
     "subtle",
+    "unicode-segmentation",
 ];
-const PURE: [&str; 8] = crate::purity::PURE;
+const PURE: [&str; 9] = crate::purity::PURE;
 
 /// A platform's own: only a shell knows them. `lab` may, behind its feature `serve`.
 const PLATFORM: [&str; 14] = [

@@ -17,9 +17,10 @@ mod source;
 use std::path::{Path, PathBuf};
 
 /// Everything that is ours, in the order of the arrows: the root package is `weir`.
-pub const CRATES: [&str; 13] = [
+pub const CRATES: [&str; 14] = [
     "json",
     "tokens",
+    "audio",
     "vocab",
     "router",
     "providers",
@@ -37,8 +38,8 @@ pub const CRATES: [&str; 13] = [
 pub const SHELLS: [&str; 2] = ["edge", "weir"];
 
 /// What runs on the edge too, and so has to compile for wasm32.
-pub const EDGE: [&str; 9] =
-    ["json", "tokens", "vocab", "router", "providers", "policy", "billing", "relay", "front"];
+pub const EDGE: [&str; 10] =
+    ["json", "tokens", "audio", "vocab", "router", "providers", "policy", "billing", "relay", "front"];
 
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

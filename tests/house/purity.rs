@@ -5,8 +5,8 @@
 
 use crate::{home, none, shown, source};
 
-pub const PURE: [&str; 8] =
-    ["json", "tokens", "vocab", "router", "providers", "policy", "billing", "outcomes"];
+pub const PURE: [&str; 9] =
+    ["json", "tokens", "audio", "vocab", "router", "providers", "policy", "billing", "outcomes"];
 
 /// A path and what to do instead. A rule holds for everything below its path too; `except` names what is allowed
 /// there all the same.
