@@ -20,6 +20,7 @@ fn cards(n: usize) -> Vec<Card> {
             status: if rare(&mut dice) { Status::Retired } else { Status::Active },
             context: Some(128_000),
             max_output: Some(16_384),
+            chars_max: None,
             caps: if rare(&mut dice) { Caps::STREAM } else { Caps::STREAM | Caps::TOOLS },
             efforts: Vec::new(),
             reasons_always: false,

@@ -43,6 +43,7 @@ fn door(adapter: &dyn Adapter) -> Door {
         status: Status::Active,
         context: Some(128_000),
         max_output: Some(16_384),
+        chars_max: None,
         caps: Caps::all(),
         efforts: vec![],
         reasons_always: false,

@@ -98,6 +98,8 @@ const fn kind(dialect: Dialect, flavour: Flavour) -> ProviderKind {
         (Dialect::Gemini, _) => ProviderKind::Gemini,
         (Dialect::Anthropic, _) => ProviderKind::Anthropic,
         (Dialect::WorkersAi, _) => ProviderKind::WorkersAi,
-        (Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram, _) => ProviderKind::Compatible,
+        (Dialect::Elevenlabs, _) => ProviderKind::Elevenlabs,
+        (Dialect::Cartesia, _) => ProviderKind::Cartesia,
+        (Dialect::Deepgram, _) => ProviderKind::Deepgram,
     }
 }

@@ -94,6 +94,7 @@ mod tests {
             status: Status::Active,
             context: None,
             max_output: None,
+            chars_max: None,
             caps: Caps::empty(),
             efforts: vec![],
             reasons_always: false,

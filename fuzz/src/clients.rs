@@ -33,6 +33,7 @@ fn door(adapter: &dyn Adapter) -> Door {
         status: Status::Active,
         context: Some(128_000),
         max_output: Some(16_384),
+        chars_max: None,
         caps: Caps::all(),
         efforts: vec![Effort::Low, Effort::High],
         reasons_always: false,

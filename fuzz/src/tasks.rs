@@ -23,6 +23,7 @@ fn world(kind: Kind) -> Vec<(Box<dyn Adapter>, Door)> {
         status: Status::Active,
         context: None,
         max_output: None,
+        chars_max: None,
         caps: Caps::empty(),
         efforts: vec![],
         reasons_always: false,

@@ -22,6 +22,26 @@ pub(crate) fn uri(base: &str, path: &str) -> Result<Uri, BadAddress> {
     }
 }
 
+/// An address with more of a path and a query, which is escaped here. None where `path` cannot stand in one.
+pub(crate) fn with_query(uri: &Uri, path: &str, query: &[(&str, String)]) -> Option<Uri> {
+    let mut text = format!("{}{path}", uri.path());
+    for (place, (name, value)) in query.iter().enumerate() {
+        text.push(if place == 0 { '?' } else { '&' });
+        text.push_str(name);
+        text.push('=');
+        for byte in value.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                text.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(text.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
 /// The address of a model behind a binding, like `binding://AI/@cf/meta/llama-3.1-8b-instruct`: a name of the platform's
 /// own instead of a host. Only a shell that has bindings can call it.
 pub(crate) fn bound(base: &str, path: &str) -> Result<Uri, BadAddress> {

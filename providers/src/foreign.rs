@@ -59,6 +59,16 @@ pub(crate) fn said(message: &str) -> String {
     out
 }
 
+/// An answer that is no JSON, as a sentence. A page of a gateway in between says nothing that its status does not.
+pub(crate) fn plain_text(status: u16, body: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(body.get(..body.len().min(2_000)).unwrap_or_default());
+    match text.trim() {
+        "" => Cow::Owned(format!("status {status} without a body")),
+        page if page.starts_with('<') => Cow::Owned(format!("status {status} with an HTML page")),
+        text => Cow::Owned(text.to_owned()),
+    }
+}
+
 /// The kind and the length of the credential that `text` begins with.
 fn secret(text: &str) -> Option<(&'static str, usize)> {
     let prefix = SECRETS.into_iter().find(|prefix| text.starts_with(prefix))?;

@@ -5,8 +5,11 @@
 
 mod adapter;
 pub mod anthropic;
+pub mod cartesia;
 pub mod catalogue;
 mod cited;
+pub mod deepgram;
+pub mod elevenlabs;
 mod entrance;
 mod foreign;
 pub mod gemini;
@@ -14,6 +17,8 @@ mod glance;
 pub mod openai;
 mod pictures;
 mod responses;
+mod speaker;
+mod spoken;
 mod sse;
 mod vectors;
 mod voice;
@@ -24,6 +29,9 @@ pub mod workers_ai;
 
 pub use adapter::{Adapter, Address, BadAddress, Glance, Product, Reading};
 pub use anthropic::Anthropic;
+pub use cartesia::Cartesia;
+pub use deepgram::Deepgram;
+pub use elevenlabs::Elevenlabs;
 pub use gemini::Gemini;
 pub use openai::OpenAi;
 pub use pictures::pictures;

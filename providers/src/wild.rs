@@ -60,6 +60,7 @@ pub(crate) fn door(adapter: &dyn Adapter, model: &str, caps: Caps) -> Door {
         status: Status::Active,
         context: None,
         max_output: None,
+        chars_max: None,
         caps,
         efforts: vec![],
         reasons_always: false,

@@ -2,7 +2,7 @@
 
 use crate::config::{Api, ProviderConfig, ProviderKind};
 use providers::openai::{COMPATIBLE, GROQ, LOCAL_LLAMACPP, OLLAMA, OPENAI, OpenAi, VLLM};
-use providers::{Adapter, Anthropic, Gemini, Responses, WorkersAi};
+use providers::{Adapter, Anthropic, Cartesia, Deepgram, Elevenlabs, Gemini, Responses, WorkersAi};
 
 /// # Errors
 /// What the configuration asks for and the provider does not speak.
@@ -21,5 +21,8 @@ pub fn of(config: &ProviderConfig) -> Result<&'static dyn Adapter, String> {
         ProviderKind::Gemini => &Gemini,
         ProviderKind::Anthropic => &Anthropic,
         ProviderKind::WorkersAi => &WorkersAi,
+        ProviderKind::Elevenlabs => &Elevenlabs,
+        ProviderKind::Cartesia => &Cartesia,
+        ProviderKind::Deepgram => &Deepgram,
     })
 }

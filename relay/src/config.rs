@@ -22,12 +22,16 @@ pub enum ProviderKind {
     Ollama,
     Llamacpp,
     Vllm,
+    /// Speech only, as are the two below.
+    Elevenlabs,
+    Cartesia,
+    Deepgram,
     /// Any other server that speaks OpenAI chat completions.
     Compatible,
 }
 
 impl ProviderKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Openai,
         Self::Groq,
         Self::Gemini,
@@ -36,6 +40,9 @@ impl ProviderKind {
         Self::Ollama,
         Self::Llamacpp,
         Self::Vllm,
+        Self::Elevenlabs,
+        Self::Cartesia,
+        Self::Deepgram,
         Self::Compatible,
     ];
 
@@ -50,6 +57,9 @@ impl ProviderKind {
             Self::Ollama => "ollama",
             Self::Llamacpp => "llamacpp",
             Self::Vllm => "vllm",
+            Self::Elevenlabs => "elevenlabs",
+            Self::Cartesia => "cartesia",
+            Self::Deepgram => "deepgram",
             Self::Compatible => "compatible",
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Providers that a key in the environment is enough for: kind, key, address variable, usual address.
-const KEYED: [(ProviderKind, &str, &str, &str); 4] = [
+const KEYED: [(ProviderKind, &str, &str, &str); 7] = [
     (ProviderKind::Openai, "OPENAI_API_KEY", "OPENAI_BASE_URL", "https://api.openai.com/v1"),
     (ProviderKind::Groq, "GROQ_API_KEY", "GROQ_BASE_URL", "https://api.groq.com/openai/v1"),
     (
@@ -18,6 +18,9 @@ const KEYED: [(ProviderKind, &str, &str, &str); 4] = [
         "https://generativelanguage.googleapis.com/v1beta",
     ),
     (ProviderKind::Anthropic, "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "https://api.anthropic.com/v1"),
+    (ProviderKind::Elevenlabs, "ELEVENLABS_API_KEY", "ELEVENLABS_BASE_URL", "https://api.elevenlabs.io"),
+    (ProviderKind::Cartesia, "CARTESIA_API_KEY", "CARTESIA_BASE_URL", "https://api.cartesia.ai"),
+    (ProviderKind::Deepgram, "DEEPGRAM_API_KEY", "DEEPGRAM_BASE_URL", "https://api.deepgram.com"),
 ];
 
 /// Providers whose keys are there.

@@ -410,6 +410,7 @@ fn unknown(provider: &str, model: &str) -> Card {
         status: Status::Active,
         context: None,
         max_output: None,
+        chars_max: None,
         caps: Caps::STREAM | Caps::SAMPLING | Caps::STOP,
         efforts: vec![],
         reasons_always: false,

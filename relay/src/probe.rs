@@ -78,6 +78,8 @@ impl Relay {
         };
         let path = match candidate.provider.kind {
             ProviderKind::WorkersAi => "ai/models/search?per_page=1",
+            ProviderKind::Elevenlabs | ProviderKind::Deepgram => "v1/models",
+            ProviderKind::Cartesia => "voices",
             _ => "models",
         };
         let url = format!("{}/{path}", candidate.provider.base_url);

@@ -27,6 +27,7 @@ pub fn card(id: &str) -> Card {
         status: Status::Active,
         context: Some(128_000),
         max_output: Some(16_384),
+        chars_max: None,
         caps: Caps::STREAM | Caps::TOOLS,
         efforts: Vec::new(),
         reasons_always: false,

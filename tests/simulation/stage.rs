@@ -96,6 +96,9 @@ const fn kind(provider: &Provider) -> ProviderKind {
         (Dialect::Gemini, _) => ProviderKind::Gemini,
         (Dialect::Anthropic, _) => ProviderKind::Anthropic,
         (Dialect::WorkersAi, _) => ProviderKind::WorkersAi,
+        (Dialect::Elevenlabs, _) => ProviderKind::Elevenlabs,
+        (Dialect::Cartesia, _) => ProviderKind::Cartesia,
+        (Dialect::Deepgram, _) => ProviderKind::Deepgram,
     }
 }
 

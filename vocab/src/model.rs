@@ -139,6 +139,8 @@ pub struct Card {
     /// Input and output tokens together; None is unknown.
     pub context: Option<u32>,
     pub max_output: Option<u32>,
+    /// Characters of text that one call may hold, for speech; None is unknown.
+    pub chars_max: Option<u32>,
     pub caps: Caps,
     /// The reasoning efforts it takes; empty where unknown or none.
     pub efforts: Vec<Effort>,

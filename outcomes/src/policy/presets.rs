@@ -34,6 +34,7 @@ impl Preset {
                 status: Status::Active,
                 context: None,
                 max_output: None,
+                chars_max: None,
                 caps: Caps::empty(),
                 efforts: Vec::new(),
                 reasons_always: false,

@@ -54,8 +54,6 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub card: Arc<Card>,
-    /// The longest text one speech request may carry.
-    pub max_characters: Option<u32>,
     pub quality_from: Option<Origin>,
     pub latency_from: Option<Origin>,
     /// Sources of the prices, by key into [`Catalogue::sources`], with the date of each.

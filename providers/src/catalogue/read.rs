@@ -136,7 +136,7 @@ pub(super) fn entry(
     let price = read.object("price");
     let context = read.count("context");
     let max_output = read.count("max_output");
-    let max_characters = read.count("max_characters");
+    let chars_max = read.count("max_characters");
     let caps = read.names("caps", Caps::named).into_iter().fold(Caps::empty(), Caps::union);
     let mut efforts = read.names("efforts", Effort::named);
     efforts.sort_unstable();
@@ -174,6 +174,7 @@ pub(super) fn entry(
         status: status?,
         context,
         max_output,
+        chars_max,
         caps,
         efforts,
         reasons_always,
@@ -183,14 +184,7 @@ pub(super) fn entry(
         price,
         shutdown,
     };
-    Some(Entry {
-        card: Arc::new(card),
-        max_characters,
-        quality_from,
-        latency_from,
-        sources: own_sources,
-        flags,
-    })
+    Some(Entry { card: Arc::new(card), quality_from, latency_from, sources: own_sources, flags })
 }
 
 /// The provider ends at the first slash; the model may hold more of them.

@@ -61,7 +61,7 @@ fn entry(entry: &Entry) -> String {
     line.put_raw("price", &card.price.as_deref().map_or_else(|| "null".into(), price));
     line.put_if("context", &json!(card.context));
     line.put_if("max_output", &json!(card.max_output));
-    line.put_if("max_characters", &json!(entry.max_characters));
+    line.put_if("max_characters", &json!(card.chars_max));
     let mut caps: Vec<String> = card.caps.names().collect();
     caps.sort();
     line.put("caps", &json!(caps));

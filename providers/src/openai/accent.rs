@@ -1,5 +1,6 @@
 //! How each server speaks OpenAI's dialect. An accent is a constant: a new server is a new one.
 
+use super::Mouth;
 use vocab::Caps;
 
 /// The name of the field that limits the output.
@@ -60,6 +61,8 @@ pub struct Accent {
     pub tasks: bool,
     /// Makes pictures of pictures. A server that has no such path would seem to have lost the model.
     pub edits: bool,
+    /// Speaks; None where it does not.
+    pub mouth: Option<Mouth>,
 }
 
 /// The fields that only OpenAI's own servers know and that change the answer or what is kept of it.
@@ -100,6 +103,7 @@ pub const OPENAI: Accent = Accent {
     finish_is_end: false,
     tasks: true,
     edits: true,
+    mouth: Some(Mouth::Openai),
 };
 
 /// What servers other than OpenAI's cannot be told.
@@ -134,6 +138,7 @@ pub const GROQ: Accent = Accent {
     too_large_is_too_long: true,
     tasks: false,
     edits: false,
+    mouth: Some(Mouth::Orpheus),
     ..OPENAI
 };
 
@@ -152,6 +157,7 @@ pub const COMPATIBLE: Accent = Accent {
     too_large_is_too_long: true,
     finish_is_end: true,
     edits: false,
+    mouth: Some(Mouth::Plain),
     ..OPENAI
 };
 
@@ -161,6 +167,7 @@ pub const LOCAL_LLAMACPP: Accent = Accent {
     effort_field: EffortField::Template,
     user: false,
     finish_is_end: false,
+    mouth: None,
     ..COMPATIBLE
 };
 
@@ -178,6 +185,7 @@ pub const OLLAMA: Accent = Accent {
     ),
     user: false,
     finish_is_end: false,
+    mouth: None,
     ..COMPATIBLE
 };
 
@@ -188,5 +196,6 @@ pub const VLLM: Accent = Accent {
     limit_always: true,
     user: false,
     finish_is_end: false,
+    mouth: None,
     ..COMPATIBLE
 };

@@ -1,7 +1,7 @@
 //! What an error means: the body first, the status second.
 
 use super::{Accent, wait};
-use crate::foreign::said;
+use crate::foreign::{plain_text, said};
 use http::HeaderMap;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -60,15 +60,7 @@ struct Error<'a> {
 
 impl<'a> Error<'a> {
     fn plain(status: u16, body: &'a [u8]) -> Self {
-        let text = String::from_utf8_lossy(body.get(..body.len().min(2_000)).unwrap_or_default());
-        let text = text.trim();
-        // A page of a gateway in between says nothing that its status does not.
-        let message = match text {
-            "" => format!("status {status} without a body"),
-            page if page.starts_with('<') => format!("status {status} with an HTML page"),
-            text => text.to_owned(),
-        };
-        Self { message: Cow::Owned(message), kind: "", code: Cow::Borrowed(""), param: None }
+        Self { message: plain_text(status, body), kind: "", code: Cow::Borrowed(""), param: None }
     }
 }
 

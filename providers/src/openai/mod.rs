@@ -11,6 +11,7 @@ mod read;
 mod scan;
 mod task;
 pub mod usage;
+mod voice;
 mod wait;
 mod watch;
 
@@ -23,9 +24,10 @@ pub(crate) use fault::{of as fault, within as fault_within};
 pub(crate) use messages::data_url_of;
 pub(crate) use patch::apply as splice;
 pub(crate) use read::{call_id, read_frame, read_whole};
+pub use voice::Mouth;
 pub(crate) use watch::Chunks;
 
-use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
+use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
@@ -96,7 +98,11 @@ impl Adapter for OpenAi {
     }
 
     fn takes(&self, kind: Kind) -> bool {
-        kind == Kind::Chat || (self.0.tasks && task::path(kind).is_some())
+        match kind {
+            Kind::Chat => true,
+            Kind::Tts => self.0.mouth.is_some(),
+            kind => self.0.tasks && task::path(kind).is_some(),
+        }
     }
 
     fn speaks(&self, form: Form) -> bool {
@@ -113,6 +119,10 @@ impl Adapter for OpenAi {
 
     fn read_task(&self, _: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
         task::read(self.0, passing, body)
+    }
+
+    fn voice(&self) -> Option<&'static dyn Voice> {
+        self.0.mouth.as_ref().map(|mouth| mouth as &dyn Voice)
     }
 
     fn request_id(&self) -> Option<&'static HeaderName> {

@@ -15,6 +15,7 @@ pub(super) const fn path(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Embedding => Some("embeddings"),
         Kind::Image => Some("images/generations"),
+        Kind::Tts => Some("audio/speech"),
         _ => None,
     }
 }

@@ -29,7 +29,7 @@ pub(crate) use seal::is_sealed;
 pub(crate) use watch::Items;
 
 use crate::openai::{OPENAI, OpenAi, X_REQUEST_ID};
-use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
+use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
@@ -142,6 +142,10 @@ impl Adapter for Responses {
 
     fn read_task(&self, kind: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
         BESIDE.read_task(kind, passing, body)
+    }
+
+    fn voice(&self) -> Option<&'static dyn Voice> {
+        BESIDE.voice()
     }
 
     fn request_id(&self) -> Option<&'static HeaderName> {

@@ -1,6 +1,6 @@
 //! Errors of Workers AI: a number says what is wrong; two very different limits share status 429.
 
-use crate::foreign::{retry_after, said};
+use crate::foreign::{plain_text, retry_after, said};
 use http::HeaderMap;
 use serde_json::Value;
 use std::time::Duration;
@@ -12,16 +12,10 @@ pub(super) fn of(status: u16, headers: &HeaderMap, body: &[u8], now: Instant) ->
     match error(&tree) {
         Some((code, message)) => classify(code, status, &message, wait, Some(now)),
         None => {
-            let text = String::from_utf8_lossy(body.get(..body.len().min(2_000)).unwrap_or_default());
-            let text = text.trim();
-            if let Some((code, message)) = numbered(text) {
+            let message = plain_text(status, body);
+            if let Some((code, message)) = numbered(&message) {
                 return classify(Some(code), status, message, wait, Some(now));
             }
-            let message = match text {
-                "" => format!("status {status} without a body"),
-                page if page.starts_with('<') => format!("status {status} with an HTML page"),
-                text => text.to_owned(),
-            };
             classify(None, status, &message, wait, Some(now))
         }
     }

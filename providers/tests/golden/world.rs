@@ -92,6 +92,7 @@ impl Case {
             status: Status::Active,
             context: self.context,
             max_output: self.max_output,
+            chars_max: None,
             caps,
             efforts: self.efforts.clone(),
             reasons_always: self.reasons_always,
