@@ -67,6 +67,7 @@ fn offers<'a>(cards: &'a [Card], healths: &[Health], rules: &Rules) -> Vec<Offer
             cost: Some(cost),
             dearest: Some(Pico(cost.0 * 4)),
             barred: false,
+            unfit: None,
             standing: health.standing(NOW, rules),
         }
     })

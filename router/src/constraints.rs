@@ -3,7 +3,7 @@
 use crate::{Offer, Wish, score::Parts};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt;
-use vocab::{Caps, Duration, Effort, Instant, Kind, Pico, Status};
+use vocab::{Caps, Duration, Effort, Instant, Kind, Pico, Sound, Status};
 
 /// Room for an answer, in tokens, that a context must leave where the client names no limit and expects less.
 pub const OUTPUT_RESERVE: u32 = 256;
@@ -26,6 +26,15 @@ pub enum Removed {
     },
     /// What is asked for and missing.
     Capability(Caps),
+    /// Of speech: it has no voice like the one that is asked for.
+    Voice,
+    /// Of speech: it makes nothing that this can be made of while it comes.
+    Sound(Sound),
+    /// Of speech: it has to be said in one call, and one call takes less.
+    Characters {
+        needs: u64,
+        has: u64,
+    },
     /// The model would have to think harder than it was told to.
     Effort {
         asked: Effort,
@@ -77,6 +86,9 @@ impl Removed {
             Self::Retired => "retired",
             Self::Shutdown { .. } => "shutdown",
             Self::Capability(_) => "capability",
+            Self::Voice => "voice",
+            Self::Sound(_) => "sound",
+            Self::Characters { .. } => "characters",
             Self::Effort { .. } => "effort",
             Self::Context { .. } => "context",
             Self::Output { .. } => "max_output",
@@ -120,6 +132,9 @@ impl Removed {
         }
         if let Some(since) = card.shutdown.filter(|day| *day <= now) {
             return Some(Self::Shutdown { since });
+        }
+        if offer.unfit.is_some() {
+            return offer.unfit;
         }
         if !offer.caps.contains(brief.needs) {
             return Some(Self::Capability(brief.needs - offer.caps));
@@ -198,6 +213,15 @@ impl fmt::Display for Removed {
                 }
                 Ok(())
             }
+            Self::Voice => f.write_str("it has no voice like the one that is asked for"),
+            Self::Sound(Sound { codec, rate, .. }) => {
+                write!(f, "it does not make {}", codec.name())?;
+                rate.map_or(Ok(()), |rate| write!(f, " at {rate} Hz"))
+            }
+            Self::Characters { needs, has } => write!(
+                f,
+                "the text has {needs} characters, which cannot be said in parts here, and one call takes {has}"
+            ),
             Self::Effort { asked } => {
                 write!(f, "it cannot be told to reason as little as effort {:?}", asked.name())
             }
@@ -272,6 +296,26 @@ mod tests {
 
     const MILLI: i128 = 1_000_000_000;
     const PRICED: Option<(i128, Option<i128>)> = Some((MILLI, Some(5 * MILLI)));
+
+    #[test]
+    fn what_a_provider_cannot_be_told_removes_it_and_says_what_that_is() {
+        use vocab::{Codec, Sound};
+        let (brief, limits, card) = (brief(), limits(), card("a/m"));
+        let wish = wish(&brief, &limits);
+        let told = |unfit| {
+            let offer = Offer { unfit: Some(unfit), ..offer(&card) };
+            let parts = Parts::of(&wish, &offer, NOW);
+            let removed = Removed::by_constraint(&wish, &offer, &parts, NOW).unwrap();
+            (removed.name(), removed.to_string())
+        };
+        assert_eq!(told(Removed::Voice).0, "voice");
+        let (name, words) = told(Removed::Sound(Sound::of(Codec::Opus)));
+        assert_eq!((name, &*words), ("sound", "it does not make opus"));
+        assert_eq!(told(Removed::Sound(Sound::of(Codec::Mp3).at(8_000))).1, "it does not make mp3 at 8000 Hz");
+        let (name, words) = told(Removed::Characters { needs: 201, has: 200 });
+        assert_eq!(name, "characters");
+        assert!(words.contains("201 characters") && words.contains("takes 200"), "{words}");
+    }
 
     #[test]
     fn every_constraint_says_why() {

@@ -30,6 +30,7 @@ impl Owned {
             cost: *cost,
             dearest,
             barred: false,
+            unfit: None,
             standing: *standing,
         }
     }

@@ -1,5 +1,6 @@
 //! What can be chosen from, and how each of it stands at this moment.
 
+use crate::Removed;
 use crate::health::FAILURE_PRIOR;
 use serde::Serialize;
 use vocab::{Caps, Card, Duration, Instant, Pico};
@@ -22,6 +23,8 @@ pub struct Offer<'a> {
     pub dearest: Option<Pico>,
     /// What its caller has booked does not have it.
     pub barred: bool,
+    /// What of the request it cannot be told, where whoever made the offer looked.
+    pub unfit: Option<Removed>,
     pub standing: Standing,
 }
 

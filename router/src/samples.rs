@@ -50,6 +50,7 @@ pub fn offer(card: &Card) -> Offer<'_> {
         cost: Some(Pico(1_000_000_000)),
         dearest: Some(Pico(5_000_000_000)),
         barred: false,
+        unfit: None,
         standing: Standing::default(),
     }
 }

@@ -81,6 +81,7 @@ impl Policy for Preset {
                     cost: cost(ground, seen, m, row.tokens_in),
                     dearest: None,
                     barred: false,
+                    unfit: None,
                     standing: Standing::default(),
                 })
                 .collect();
