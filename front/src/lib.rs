@@ -5,6 +5,7 @@ pub mod anthropic;
 #[cfg(test)]
 mod cited;
 pub mod gemini;
+mod given;
 pub mod http;
 mod json;
 mod nearest;
@@ -16,8 +17,9 @@ pub mod responses;
 #[cfg(test)]
 mod samples;
 pub mod si;
+pub mod voice;
 
 pub mod wishes;
 
-pub use http::{Body, Fields, Front, Peer, Response, is_noise};
+pub use http::{Body, Cut, Fields, Front, Peer, Response, is_noise};
 pub use refusal::Refusal;

@@ -14,6 +14,7 @@ pub enum Protocol {
     OpenAi,
     Anthropic,
     Gemini,
+    ElevenLabs,
 }
 
 impl Protocol {
@@ -22,6 +23,7 @@ impl Protocol {
         match path {
             path if path.starts_with("/v1beta/") => Self::Gemini,
             path if path.starts_with("/v1/messages") => Self::Anthropic,
+            path if path.starts_with("/v1/text-to-speech/") => Self::ElevenLabs,
             path if path.starts_with("/v1/") => Self::OpenAi,
             _ => Self::Si,
         }
@@ -78,6 +80,7 @@ impl Refusal {
                 crate::anthropic::told(self, crate::anthropic::kind(self.status), request_id)
             }
             Protocol::Gemini => crate::gemini::told(self, request_id),
+            Protocol::ElevenLabs => crate::voice::elevenlabs::told(self, request_id),
         }
     }
 

@@ -89,7 +89,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str(
-                "No API key. Send a weir key as `Authorization: Bearer wk_…`, `x-api-key`, `x-goog-api-key` or `?key=`.",
+                "No API key. Send a weir key as `Authorization: Bearer wk_…`, `x-api-key`, `x-goog-api-key`, `xi-api-key` or `?key=`.",
             ),
             // One sentence for all of it: whether a key is known is nobody's business who does not have one that opens.
             Self::Unknown => f.write_str(
@@ -133,7 +133,7 @@ impl fmt::Debug for Credential<'_> {
 }
 
 impl<'a> Credential<'a> {
-    /// `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, then `?key=`; the first that is there.
+    /// `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, `xi-api-key`, then `?key=`; the first that is there.
     pub fn of(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Self> {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
         let bearer = headers
@@ -146,6 +146,7 @@ impl<'a> Credential<'a> {
         bearer
             .or_else(|| text("x-api-key"))
             .or_else(|| text("x-goog-api-key"))
+            .or_else(|| text("xi-api-key"))
             .or_else(asked)
             .filter(|key| !key.is_empty())
             .map(Self)

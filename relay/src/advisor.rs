@@ -12,7 +12,7 @@ use crate::speech::Adviser;
 use foldhash::HashMap;
 use router::{Alternative, Decision, Offer};
 use std::sync::{Arc, Mutex, PoisonError};
-use vocab::{Caps, Dice, Duration, Instant, Pico};
+use vocab::{Caps, Dice, Duration, Instant, Kind, Pico};
 
 /// How long a comparison with the whole fleet is good for.
 const KEPT: Duration = Duration::from_secs(5);
@@ -117,7 +117,8 @@ fn pinned(
 ) -> Option<Found> {
     let brief = ask.brief();
     let everybody = fleet.alternatives(brief.kind);
-    if everybody.len() < 2 {
+    // What else could have said it depends on voice and sound, which comparisons are not kept by.
+    if everybody.len() < 2 || brief.kind == Kind::Tts {
         return None;
     }
     let key = Key {
@@ -138,7 +139,7 @@ fn pinned(
         return found.clone();
     }
     let whole = Route { candidates: everybody, limits: route.limits.clone(), ..*route };
-    let offers = offers(&whole, fleet, brief, None, relay.sessions(), now);
+    let offers = offers(&whole, fleet, ask, relay.sessions(), now);
     let decision = router::plan(&whole.wish(brief, fleet), &offers, now, &mut Dice::seeded(ask.seed));
     let at = whole.candidates.iter().position(|c| *c == served)?;
     let found = router::advise(&decision, &offers, at).map(|a| found(&a, whole.candidates));

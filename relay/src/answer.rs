@@ -2,6 +2,7 @@
 
 use crate::ask::BadInput;
 use crate::speech::Speech;
+use crate::voice::Sounding;
 use billing::Balance;
 use bytes::Bytes;
 use policy::limit::{Over, Scope, What};
@@ -107,8 +108,21 @@ impl Bill {
 }
 
 pub enum Answer {
-    Whole { served: Served, content: Content, bill: Box<Bill> },
-    Stream { served: Served, speech: Speech },
+    Whole {
+        served: Served,
+        content: Content,
+        bill: Box<Bill>,
+    },
+    Stream {
+        served: Served,
+        speech: Speech,
+    },
+    /// Sound as it comes, in pieces of bytes. `cost`: what all of it comes to, where that is known before it is said.
+    Sound {
+        served: Served,
+        cost: Option<Pico>,
+        sounding: Box<Sounding>,
+    },
 }
 
 /// A whole answer.

@@ -5,7 +5,8 @@ use router::Limits;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
-use vocab::{Brief, Chat, Dialect, Instant, RawChat, RawTask, Task};
+use std::sync::Arc;
+use vocab::{Brief, Chat, Dialect, Instant, RawChat, RawTask, Speak, Task};
 
 /// A request on its way in. Everything it needs is in it; nothing is fished from elsewhere.
 pub struct Ask {
@@ -31,6 +32,7 @@ impl Ask {
             Words::Raw { raw, .. } => &raw.brief,
             Words::Chat { brief, .. } => brief,
             Words::Task { raw, .. } => &raw.brief,
+            Words::Speak { brief, .. } => brief,
         }
     }
 }
@@ -44,6 +46,9 @@ pub enum Words {
     Chat { chat: Box<Chat>, brief: Brief },
     /// What is no conversation, in the words that its form implies. It is answered whole.
     Task { raw: Box<RawTask>, parse: fn(&RawTask) -> Result<Task, BadInput> },
+    /// A text that is to be heard. It is answered with [`Sounding`](crate::Sounding); the brief's `stream` says only whether
+    /// its client can be told that the answer is still coming.
+    Speak { speak: Arc<Speak>, brief: Brief },
 }
 
 impl Words {
@@ -52,7 +57,7 @@ impl Words {
         match self {
             Self::Raw { raw, parse, .. } => parse(raw).ok().map(Cow::Owned),
             Self::Chat { chat, .. } => Some(Cow::Borrowed(chat)),
-            Self::Task { .. } => None,
+            Self::Task { .. } | Self::Speak { .. } => None,
         }
     }
 }

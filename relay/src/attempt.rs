@@ -10,6 +10,7 @@ use crate::fleet::Candidate;
 use crate::ports::{ByteStream, Clock, Reply};
 use crate::relay::Relay;
 use crate::source::{Seen, Source};
+use crate::voice::Talk;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::future::{BoxFuture, Either, select};
@@ -36,6 +37,7 @@ pub struct Parsed(OnceLock<Result<Box<Chat>, BadInput>>);
 pub enum Got {
     Whole(Box<Whole>),
     Stream(Box<Begun>),
+    Sound(Box<Talk>),
 }
 
 /// A whole answer.
@@ -95,8 +97,13 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    const fn one(call: Call, passes: bool) -> Self {
+    pub const fn one(call: Call, passes: bool) -> Self {
         Self { call, more: Vec::new(), passes }
+    }
+
+    /// Of one that is a call and nothing else.
+    pub fn into_call(self) -> Call {
+        self.call
     }
 }
 
@@ -119,6 +126,7 @@ pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prep
             }
         }
         Words::Task { raw, parse } => return task::prepare(raw, *parse, candidate),
+        Words::Speak { .. } => return Err(Fault::Unfit("what is to be heard is no chat".into()).into()),
     };
     let call = adapter.encode(chat, &candidate.door)?;
     Ok(Prepared::one(call, passes))
@@ -179,6 +187,7 @@ async fn hear(
             match &mut got {
                 Got::Whole(whole) => whole.request_id = request_id,
                 Got::Stream(begun) => begun.request_id = request_id,
+                Got::Sound(talk) => talk.request_id = request_id,
             }
             Ok(got)
         }
@@ -190,7 +199,7 @@ async fn hear(
 const REQUEST_ID_MAX: usize = 128;
 
 /// What the provider calls this request. Letters, digits and a few marks: nothing else belongs in a header or a log.
-fn named(candidate: &Candidate, headers: &HeaderMap) -> Option<Box<str>> {
+pub fn named(candidate: &Candidate, headers: &HeaderMap) -> Option<Box<str>> {
     let id = headers.get(candidate.provider.adapter.request_id()?)?.to_str().ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
     let fits = (1..=REQUEST_ID_MAX).contains(&id.len()) && id.bytes().all(plain);

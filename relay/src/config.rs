@@ -97,6 +97,9 @@ pub struct ProviderConfig {
     /// The same for pictures.
     #[serde(default)]
     pub images: Vec<String>,
+    /// The same for speech.
+    #[serde(default)]
+    pub speech: Vec<String>,
     /// What fails together. Default: the provider's own name.
     #[serde(default)]
     pub domain: Option<String>,
@@ -123,6 +126,7 @@ impl ProviderConfig {
             models: vec![],
             embeddings: vec![],
             images: vec![],
+            speech: vec![],
             domain: None,
             headers,
             catalogue: None,
@@ -162,6 +166,38 @@ pub struct EmbeddingsConfig {
     pub auto: Option<String>,
     /// Models by a name of one's own: deployments (`provider/model`) that make the same vectors under different names.
     pub same: BTreeMap<String, Vec<String>>,
+}
+
+/// Texts that are to be heard.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VoiceConfig {
+    /// Who speaks where a request names nobody: a voice below or built in, or `PROVIDER/VOICE`.
+    pub default: String,
+    /// Characters of one text, at most, whatever the calls that it takes.
+    pub text_max: usize,
+    /// Characters of a part of a text: more than one sentence is said in one call only within this. 0: as few calls as can be.
+    pub utterance: usize,
+    /// Voices by names of one's own; they are added to the built-in ones, or stand in their place.
+    pub voices: BTreeMap<String, PersonaConfig>,
+}
+
+impl Default for VoiceConfig {
+    fn default() -> Self {
+        Self { default: "neutral".into(), text_max: 40_000, utterance: 300, voices: BTreeMap::new() }
+    }
+}
+
+/// A voice that several providers have.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PersonaConfig {
+    pub language: Option<String>,
+    pub gender: Option<String>,
+    pub pace: Option<String>,
+    pub style: Option<String>,
+    /// What it is called where, by the name of a provider or a kind of providers. A provider that is not there has none like it.
+    pub ids: BTreeMap<String, String>,
 }
 
 /// An account's credit.
@@ -297,6 +333,7 @@ pub struct Config {
     /// Those of the file are added to the built-in ones.
     pub plans: Plans,
     pub embeddings: EmbeddingsConfig,
+    pub voice: VoiceConfig,
     pub bounds: Bounds,
     pub store: StoreConfig,
     /// Who is told of budgets that fill and credit that runs out.

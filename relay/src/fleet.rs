@@ -10,6 +10,7 @@ mod plans;
 use crate::answer::Trouble;
 use crate::config::{Bounds, Config, PolicyConfig, ProviderConfig, ProviderKind};
 use crate::limits::Leave;
+use crate::voice::Voices;
 use budgets::Budgeted;
 use choices::Choices;
 use foldhash::{HashMap, HashMapExt};
@@ -133,6 +134,11 @@ pub struct Fleet {
     pub rules: Rules,
     pub settings: Arc<Settings>,
     budgets: Budgeted,
+    pub voices: Voices,
+    /// Characters of a part of a text that is said in parts.
+    pub utterance: usize,
+    /// Characters of a text.
+    pub text_max: usize,
     pub alerts: Arc<Alerts>,
     /// Models that were configured but cannot be used, and why: for `weir check` and the log.
     pub warnings: Vec<String>,
@@ -214,6 +220,7 @@ impl Fleet {
         let faults = alerts.faults().into_iter().chain(alerts.unlock(secret));
         problems.extend(faults.map(|fault| format!("alerts.{fault}")));
         let budgets = Budgeted::of(config, &mut problems);
+        let voices = Voices::of(&config.voice, &providers, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -239,6 +246,9 @@ impl Fleet {
             rules: Rules::default(),
             settings: Arc::new(settings),
             budgets,
+            voices,
+            utterance: config.voice.utterance,
+            text_max: config.voice.text_max,
             alerts: Arc::new(alerts),
             warnings,
         })
@@ -353,7 +363,7 @@ fn cards(
     warnings: &mut Vec<String>,
 ) -> Vec<Arc<Card>> {
     let shelf = config.catalogue.as_deref().unwrap_or_else(|| config.kind.name());
-    let ProviderConfig { models, embeddings, images, .. } = config;
+    let ProviderConfig { models, embeddings, images, speech, .. } = config;
     let mut cards = Vec::new();
     if models.is_empty() {
         let all = catalogue.models.iter().map(|entry| &entry.card).filter(|c| {
@@ -362,12 +372,13 @@ fn cards(
         cards.extend(all.filter(|c| c.price.is_some()).cloned());
     }
     // What is said of a model here comes before what is known of it, and a server's own list before neither.
-    let special = |model: &String| embeddings.contains(model) || images.contains(model);
+    let special = |model: &String| [embeddings, images, speech].iter().any(|list| list.contains(model));
     cards.retain(|card| !special(&card.model));
     let plain = models.iter().filter(|model| !special(model)).map(|model| (model, None));
     let vectors = embeddings.iter().map(|model| (model, Some(Kind::Embedding)));
     let pictures = images.iter().map(|model| (model, Some(Kind::Image)));
-    for (model, kind) in plain.chain(vectors).chain(pictures) {
+    let speakers = speech.iter().map(|model| (model, Some(Kind::Tts)));
+    for (model, kind) in plain.chain(vectors).chain(pictures).chain(speakers) {
         let known = catalogue.find(shelf, model).map(|entry| &*entry.card);
         let mut card =
             known.map_or_else(|| unknown(shelf, model), |card| Card { model: model.clone(), ..card.clone() });
@@ -424,7 +435,11 @@ fn unknown(provider: &str, model: &str) -> Card {
 
 fn ceiling_price(card: &Card, ceiling: vocab::Pico) -> Option<Price> {
     let rate = Rate { pico: u64::try_from(ceiling.0).ok()?, per: 1_000_000 };
-    let rates = Rates::default().with(vocab::Bucket::Input, rate).with(vocab::Bucket::Output, rate);
+    let mut rates = Rates::default().with(vocab::Bucket::Input, rate).with(vocab::Bucket::Output, rate);
+    if card.kind == Kind::Tts {
+        // A character is less than a token.
+        rates.set(vocab::Bucket::Characters, rate);
+    }
     Some(Price {
         id: card.id(),
         version: "ceiling".into(),

@@ -29,6 +29,7 @@ mod speech;
 pub mod still;
 mod tab;
 mod unreported;
+pub mod voice;
 pub mod watched;
 
 pub use crate::relay::{CredentialInfo, ModelHealth, ModelInfo, ProviderInfo, Relay};
@@ -37,3 +38,4 @@ pub use ask::{Ask, BadInput, Wishes, Words};
 pub use count::Counted;
 pub use speech::Speech;
 pub use unreported::{Meter, PIECE_MAX};
+pub use voice::{Sounding, VoiceInfo};

@@ -1,9 +1,10 @@
 //! From a request to what can be chosen for it: which candidates its model name means, and what each would cost.
 
 use crate::answer::Trouble;
-use crate::ask::{Ask, Wishes};
+use crate::ask::{Ask, Wishes, Words};
 use crate::fleet::{Fleet, Named, Plan, Policy};
 use crate::sessions::Sessions;
+use crate::voice;
 use router::{Limits, Offer, Weights, Wish};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -48,6 +49,9 @@ impl<'a> Route<'a> {
             limits.to_mut().max_cost = Some(*most);
         }
         let pinned = matches!(named, Named::Model(_));
+        if let Words::Speak { speak, .. } = &ask.words {
+            fleet.voices.role(&speak.voice, pinned).map_err(Trouble::BadInput)?;
+        }
         Ok(Self { candidates, weights: policy.weights, limits, hedge: policy.hedge, pinned, plan })
     }
 
@@ -102,11 +106,15 @@ fn expected_out(brief: &Brief, fleet: &Fleet) -> u32 {
 pub fn offers<'a>(
     route: &Route<'_>,
     fleet: &'a Fleet,
-    brief: &Brief,
-    session: Option<&str>,
+    ask: &Ask,
     sessions: &Sessions,
     now: Instant,
 ) -> Vec<Offer<'a>> {
+    let (brief, session) = (ask.brief(), ask.wishes.session.as_deref());
+    let speak = match &ask.words {
+        Words::Speak { speak, .. } => Some(speak),
+        _ => None,
+    };
     let out = u64::from(expected_out(brief, fleet));
     let warm = session.and_then(|s| sessions.last(s, now));
     // Once for each family that is asked, not for each of hundreds of candidates.
@@ -127,7 +135,13 @@ pub fn offers<'a>(
             let cached = warm.as_ref().map_or(0, |w| w.cached(candidate, likely));
             let limit = brief.max_output.or(card.max_output).unwrap_or(fleet.bounds.assumed_output);
             let limit = card.max_output.map_or(limit, |m| m.min(limit));
+            let mut unfit = None;
             let (cost, dearest) = match price {
+                _ if let Some(speak) = speak => {
+                    let (removed, cost, dearest) = voice::offered(fleet, speak, candidate, now);
+                    unfit = removed;
+                    (cost, dearest)
+                }
                 None => (None, None),
                 Some(price) if brief.kind == Kind::Chat => (
                     billing::expected(price, likely.into(), u64::from(cached), out, now),
@@ -144,6 +158,7 @@ pub fn offers<'a>(
                 cost,
                 dearest,
                 barred: route.plan.is_some_and(|plan| plan.bars(at)),
+                unfit,
                 standing: candidate
                     .with_pulse(|health| health.standing(now, &fleet.rules))
                     .with_credential(candidate.credential.state(now)),

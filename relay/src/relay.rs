@@ -9,6 +9,7 @@ use crate::metrics::Registry;
 use crate::offers::{Route, offers};
 use crate::ports::{Books, Clock, Http, Later, Limits, NoTokenizers, Tokenizers};
 use crate::sessions::Sessions;
+use crate::voice::VoiceInfo;
 use arc_swap::ArcSwap;
 use policy::{Caller, Settings};
 use router::HedgeBudget;
@@ -206,7 +207,7 @@ impl Relay {
         let now = self.clock.now();
         let route = Route::of(&fleet, ask)?;
         let brief = ask.brief();
-        let offers = offers(&route, &fleet, brief, ask.wishes.session.as_deref(), &self.sessions, now);
+        let offers = offers(&route, &fleet, ask, &self.sessions, now);
         let wish = route.wish(brief, &fleet);
         let decision = router::plan(&wish, &offers, now, &mut Dice::seeded(ask.seed));
         let record = router::explain(&decision, &offers, &wish);
@@ -248,6 +249,21 @@ impl Relay {
         let fleet = self.fleet.load();
         let Named::Model(list) = fleet.named(model)? else { return None };
         list.first().map(|at| fleet.candidates[*at].card.kind)
+    }
+
+    /// Every voice that somebody here has, under its logical name.
+    pub fn voices(&self) -> Vec<VoiceInfo> {
+        self.fleet.load().voices.all()
+    }
+
+    /// Whether a voice of this name can be asked for, without a model that tells whose it is.
+    pub fn has_voice(&self, name: &str) -> bool {
+        self.fleet.load().voices.role(name, false).is_ok()
+    }
+
+    /// Characters that one text to be spoken may have.
+    pub fn text_max(&self) -> usize {
+        self.fleet.load().text_max
     }
 
     /// `auto` and `auto:NAME` for every policy.

@@ -1,10 +1,11 @@
 //! The one story of a request: admit, plan, hold, try, answer, settle.
 
 mod race;
+mod sound;
 mod trouble;
 
 use crate::answer::{Answer, Bill, Content, DecisionId, Piece, Served, Trouble};
-use crate::ask::{Ask, BadInput};
+use crate::ask::{Ask, BadInput, Words};
 use crate::attempt::{self, Begun, Got, Lost, Parsed, Prepared, Whole};
 use crate::faults::{self, Next};
 use crate::fleet::Fleet;
@@ -39,7 +40,7 @@ impl Relay {
             let answer = self.tell(&mut ask).await;
             match &answer {
                 Ok(Answer::Whole { .. }) => self.ended(None),
-                Ok(Answer::Stream { .. }) => {}
+                Ok(Answer::Stream { .. } | Answer::Sound { .. }) => {}
                 Err(trouble) => self.ended(Some(trouble)),
             }
             answer
@@ -102,7 +103,7 @@ impl<'a> Journey<'a> {
         let ask = &*ask;
         let route = Route::of(fleet, ask)?;
         let brief = ask.brief();
-        let offers = offers(&route, fleet, brief, ask.wishes.session.as_deref(), relay.sessions(), now);
+        let offers = offers(&route, fleet, ask, relay.sessions(), now);
         let mut dice = Dice::seeded(ask.seed);
         let decision = router::plan(&route.wish(brief, fleet), &offers, now, &mut dice);
         if decision.plan.is_empty() {
@@ -170,6 +171,7 @@ impl<'a> Journey<'a> {
         };
         match got {
             Got::Whole(whole) if !self.ask.brief().stream => self.deliver(flight, whole).await,
+            Got::Sound(talk) => Box::pin(self.sound(flight, talk)).await,
             got => Box::pin(self.stream(flight, got)).await,
         }
     }
@@ -204,7 +206,7 @@ impl<'a> Journey<'a> {
             if !candidate.credential.state(now).admits(now) {
                 continue;
             }
-            let prepared = match attempt::prepare(self.ask, &self.parsed, candidate) {
+            let prepared = match self.prepare(candidate) {
                 Ok(prepared) => prepared,
                 Err(lost) => {
                     self.unfit.push((candidate.id(), lost.fault.message().into()));
@@ -223,12 +225,7 @@ impl<'a> Journey<'a> {
 
     /// Leave to make the call at this moment. The last thing that is asked before it: a breaker may have opened meanwhile.
     fn admit(&self, at: usize, dearest: Pico, now: Instant) -> Option<Flight> {
-        let candidate = &self.fleet.candidates[at];
-        if !candidate.credential.state(now).admits(now) {
-            return None;
-        }
-        let pass = candidate.with_pulse(|health| health.admit(now, &self.fleet.rules))?;
-        Some(Flight { candidate: at, pass, sent: now, dearest })
+        admit(self.fleet, at, dearest, now)
     }
 
     /// Beyond the plan: the best of the rest that was not tried yet.
@@ -264,6 +261,9 @@ impl<'a> Journey<'a> {
     ) -> BoxFuture<'a, Result<Got, Lost>> {
         self.tab.takes_off(flight);
         let candidate = &self.fleet.candidates[flight.candidate];
+        if let Words::Speak { speak, .. } = &self.ask.words {
+            return self.call_voice(speak, prepared, candidate, left);
+        }
         attempt::fly(self.relay, self.ask, prepared, candidate, &self.fleet.bounds, left)
     }
 
@@ -409,6 +409,7 @@ impl<'a> Journey<'a> {
                 let request_id = whole.request_id.take();
                 Box::new(Begun { request_id, ..told(whole.content, whole.seen, now) })
             }
+            Got::Sound(talk) => return self.sound(flight, talk).await,
         };
         let served = self.served(&flight, offer, begun.request_id.take(), now);
         let candidate = &self.fleet.candidates[flight.candidate];
@@ -450,6 +451,16 @@ impl<'a> Journey<'a> {
             now,
         )
     }
+}
+
+/// Leave to call a candidate at this moment, if its credential and its breaker give it.
+pub fn admit(fleet: &Fleet, at: usize, dearest: Pico, now: Instant) -> Option<Flight> {
+    let candidate = &fleet.candidates[at];
+    if !candidate.credential.state(now).admits(now) {
+        return None;
+    }
+    let pass = candidate.with_pulse(|health| health.admit(now, &fleet.rules))?;
+    Some(Flight { candidate: at, pass, sent: now, dearest })
 }
 
 /// A whole answer for a client that asked for a stream.

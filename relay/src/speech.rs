@@ -382,11 +382,12 @@ pub fn bill(
 }
 
 /// When a stream that has come this far is to say so.
-fn next_report(relay: &Relay, last: Instant) -> Option<Instant> {
+pub fn next_report(relay: &Relay, last: Instant) -> Option<Instant> {
     relay.books().progress_every().map(|every| last.after(every))
 }
 
-async fn tail(mut body: ByteStream, clock: Arc<dyn Clock>) {
+/// Reads the rest, for a while: the connection of a body that has ended can be used again.
+pub async fn tail(mut body: ByteStream, clock: Arc<dyn Clock>) {
     let rest = Box::pin(async { while let Some(Ok(_)) = body.next().await {} });
     select(rest, clock.sleep(TAIL)).await;
 }

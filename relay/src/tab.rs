@@ -54,6 +54,8 @@ pub struct Tab {
     permit: Option<Permit>,
     /// The most that it may hold.
     cost_max: Option<Pico>,
+    /// What the calls under way were sent to be spoken.
+    said: String,
     pub held: Pico,
     /// When the hold's lease is to be renewed.
     pub renew_at: Instant,
@@ -94,6 +96,7 @@ impl Tab {
             caps: Vec::new(),
             permit,
             cost_max: ask.leave.as_deref().and_then(|leave| leave.cost_max.as_ref()).map(|(most, _)| *most),
+            said: String::new(),
             held: Pico::ZERO,
             renew_at: Instant::ZERO,
             mark: Mark::default(),
@@ -330,8 +333,24 @@ impl Tab {
         }
     }
 
+    /// A call was sent this text to be spoken, besides what its flight was sent before.
+    pub fn says(&mut self, text: &str) {
+        self.said.push_str(text);
+    }
+
+    /// The same of the first call of a flight.
+    pub fn says_anew(&mut self, text: &str) {
+        self.said.clear();
+        self.says(text);
+    }
+
     /// What a call may have used of which nothing is known but that it was sent.
     pub fn guess(&self, flight: &Flight) -> Usage {
+        if !self.said.is_empty() {
+            let candidate = &self.fleet.candidates[flight.candidate];
+            let used = candidate.provider.adapter.voice().map(|v| v.usage(&candidate.card, &self.said, 0));
+            return Usage { estimated: true, partial: true, ..used.unwrap_or_default() };
+        }
         if let Some(canvas) = self.canvas {
             let card = &self.fleet.candidates[flight.candidate].card;
             let made =

@@ -311,7 +311,10 @@ mod tests {
         assert_eq!(told(Removed::Voice).0, "voice");
         let (name, words) = told(Removed::Sound(Sound::of(Codec::Opus)));
         assert_eq!((name, &*words), ("sound", "it does not make opus"));
-        assert_eq!(told(Removed::Sound(Sound::of(Codec::Mp3).at(8_000))).1, "it does not make mp3 at 8000 Hz");
+        assert_eq!(
+            told(Removed::Sound(Sound::of(Codec::Mp3).at(8_000))).1,
+            "it does not make mp3 at 8000 Hz"
+        );
         let (name, words) = told(Removed::Characters { needs: 201, has: 200 });
         assert_eq!(name, "characters");
         assert!(words.contains("201 characters") && words.contains("takes 200"), "{words}");

@@ -31,7 +31,11 @@ async fn pump(mut body: front::Body, to: glue::Speaking) {
             // Dropping the body is the client leaving: the relay settles by itself.
             Either::Right(_) => return,
         };
-        let Some(piece) = piece else { break };
+        let piece = match piece {
+            Some(Ok(piece)) => piece,
+            Some(Err(front::Cut)) => return to.cut(),
+            None => break,
+        };
         // What fails here ends `left`.
         if !to.write(&piece) && matches!(select(room(&to), &mut left).await, Either::Right(_)) {
             return;
@@ -46,12 +50,14 @@ fn room(to: &glue::Speaking) -> Waiting {
     waiting(|number| to.room(number)).1
 }
 
-async fn piece(body: &mut front::Body) -> Option<Bytes> {
+async fn piece(body: &mut front::Body) -> Option<Result<Bytes, front::Cut>> {
     loop {
         let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await?;
-        // It never fails, and trailers cannot be sent from here.
-        if let Some(bytes) = frame.ok().and_then(|frame| frame.into_data().ok()) {
-            return Some(bytes);
+        match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(bytes)) => return Some(Ok(bytes)),
+            // Trailers cannot be sent from here.
+            Ok(Err(_)) => {}
+            Err(cut) => return Some(Err(cut)),
         }
     }
 }

@@ -139,6 +139,11 @@ export class Speaking {
     bringing(number, this.writer.close());
   }
 
+  /** It broke off: whoever listens is told by a body without an end. */
+  cut() {
+    this.writer.abort(new Error("the answer broke off")).catch(() => {});
+  }
+
   /** Comes true when nobody listens any more. */
   left(number) {
     bringing(number, this.writer.closed.catch(() => {}));

@@ -43,6 +43,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn end(this: &Speaking, number: u32);
     #[wasm_bindgen(method)]
+    pub fn cut(this: &Speaking);
+    #[wasm_bindgen(method)]
     pub fn left(this: &Speaking, number: u32);
 
     /// A call under way, over the network or to a binding.

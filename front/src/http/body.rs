@@ -6,12 +6,25 @@ use crate::repeat::kept::Told;
 use crate::repeat::taping::Taping;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use vocab::Pico;
 
-/// Whole, or as it comes. It never fails: a stream that was cut says so in its own protocol.
+/// Why a body ends before its end: sound has no words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer broke off")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+/// Whole, or as it comes. A stream of events that was cut says so in its own protocol; sound that was cut fails, so that its
+/// connection ends without the end of the body.
 pub enum Body {
     Whole(Option<Bytes>),
     Stream(Box<Speaking>),
@@ -52,16 +65,13 @@ impl From<Bytes> for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Cut;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
-            Self::Stream(speaking) => speaking.poll_frame(cx).map(|frame| frame.map(Ok)),
-            Self::Taped(taping) => taping.poll_frame(cx).map(|frame| frame.map(Ok)),
+            Self::Stream(speaking) => speaking.poll_frame(cx),
+            Self::Taped(taping) => taping.poll_frame(cx),
             Self::Told(told) => Poll::Ready(told.next().map(Ok)),
             Self::Waiting(waiting) => {
                 let bytes = match ready!(waiting.poll(cx)) {

@@ -6,7 +6,7 @@ use super::fields::Response;
 use super::heads;
 use super::limits::Begun;
 use super::serve::{Call, Front};
-use super::speak::{Speaking, Tongue};
+use super::speak::{Speaking, Speech, Tongue};
 use super::waiting::{Answering, For, Waiting};
 use crate::refusal::Refusal;
 use crate::report::credits;
@@ -164,14 +164,29 @@ fn told(
             Ok(bill.upstream)
         }
         Answer::Stream { served, speech } => {
-            let tongue = client.tongue(of, &served.model);
-            let trailers = heads::takes_trailers(&call.head.headers);
-            heads::stream(&mut response.fields, tongue.kind(), &served, &credits, trailers);
-            let upstream = served.upstream;
-            let (speech, id) = (Box::new(speech), call.id.to_owned());
-            let speaking = Speaking::new(speech, tongue, id, served, credits, trailers);
-            response.body = Body::Stream(Box::new(speaking));
-            Ok(upstream)
+            Ok(streamed(call, served, Box::new(speech), client, credits, response))
+        }
+        Answer::Sound { served, cost, sounding } => {
+            heads::known_cost(&mut response.fields, cost, &credits);
+            Ok(streamed(call, served, sounding, client, credits, response))
         }
     }
+}
+
+/// A stream on its way; how long its provider was waited for.
+fn streamed(
+    call: &Call,
+    served: Served,
+    speech: Speech,
+    client: &impl Client,
+    credits: Credits,
+    response: &mut Response,
+) -> Duration {
+    let tongue = client.tongue(Of::call(call), &served.model);
+    let trailers = heads::takes_trailers(&call.head.headers);
+    heads::stream(&mut response.fields, tongue.kind(), &served, &credits, trailers);
+    let upstream = served.upstream;
+    let speaking = Speaking::new(speech, tongue, call.id.to_owned(), served, credits, trailers);
+    response.body = Body::Stream(Box::new(speaking));
+    upstream
 }

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::header::TE;
 use relay::{Advice, Bill, Counted, Served};
 use std::fmt::Write as _;
-use vocab::Duration;
+use vocab::{Codec, Duration, Pico, Sound};
 
 /// All that the trailers of a stream may hold.
 const TRAILER: &str = "trailer: x-tokens-in, x-tokens-out, x-cost-usd, x-credits-used, x-credits-balance, x-route-attempts, \
@@ -33,6 +33,8 @@ pub enum Kind {
     Events,
     /// The items of one array.
     Array,
+    /// Bytes of sound.
+    Sound(Sound),
 }
 
 /// On every answer.
@@ -81,10 +83,11 @@ pub fn takes_trailers(asked: &HeaderMap) -> bool {
 
 /// Of a stream of which nothing is known yet.
 pub fn unsaid(out: &mut Fields, kind: Kind, trailers: bool) {
-    out.always(match kind {
-        Kind::Events => EVENTS,
-        Kind::Array => GROWING,
-    });
+    match kind {
+        Kind::Events => out.always(EVENTS),
+        Kind::Array => out.always(GROWING),
+        Kind::Sound(sound) => of_sound(out, sound),
+    }
     if trailers {
         out.always(TRAILER);
     }
@@ -97,6 +100,36 @@ pub fn stream(out: &mut Fields, kind: Kind, who: &Served, credits: &Credits, tra
     out.number("x-route-attempts", who.attempts);
     out.with("x-cost-max-usd", |text| who.cost_max.text().add_to(text));
     balance(out, who.balance.available(), credits);
+}
+
+/// Of sound. What has no header of its own says here how fast it is.
+fn of_sound(out: &mut Fields, sound: Sound) {
+    out.with("content-type", |text| {
+        text.push_str(match sound.codec {
+            Codec::Mp3 => "audio/mpeg",
+            Codec::Opus => "audio/ogg",
+            Codec::Aac => "audio/aac",
+            Codec::Flac => "audio/flac",
+            Codec::Wav => "audio/wav",
+            Codec::Pcm => "audio/pcm",
+            Codec::Mulaw => "audio/pcmu",
+            Codec::Alaw => "audio/pcma",
+        });
+        if let (Codec::Pcm | Codec::Mulaw | Codec::Alaw, Some(rate)) = (sound.codec, sound.rate) {
+            text.push_str(";rate=");
+            text.push_str(itoa::Buffer::new().format(rate));
+        }
+    });
+    out.always("x-accel-buffering: no\r\n");
+}
+
+/// What all of it will have come to, where that is known when it begins.
+pub fn known_cost(out: &mut Fields, cost: Option<Pico>, credits: &Credits) {
+    let Some(cost) = cost else { return };
+    out.with("x-cost-usd", |text| cost.text().add_to(text));
+    if let Some(used) = report::used(credits, cost) {
+        out.with("x-credits-used", |text| used.text().add_to(text));
+    }
 }
 
 /// Of a whole answer: all of it.

@@ -92,7 +92,7 @@ fn told(fields: &mut Fields, protocol: Protocol, readings: &Readings, now: Insta
     for (kind, reading) in kinds.into_iter().filter_map(|(kind, reading)| Some((kind, reading.as_ref()?))) {
         match protocol {
             Protocol::Anthropic => anthropic(fields, kind, reading, now),
-            Protocol::OpenAi | Protocol::Si => openai(fields, kind, reading),
+            Protocol::OpenAi | Protocol::Si | Protocol::ElevenLabs => openai(fields, kind, reading),
             // Google's say nothing of it but in errors.
             Protocol::Gemini => {}
         }

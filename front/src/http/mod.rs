@@ -31,9 +31,10 @@ mod tasks;
 mod tests;
 mod tokens;
 mod usage;
+mod voice;
 mod waiting;
 
-pub use body::Body;
+pub use body::{Body, Cut};
 pub use fields::{Fields, Response};
 pub use noise::is_noise;
 pub use routes::{Place, ROUTES, Route};

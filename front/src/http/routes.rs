@@ -35,6 +35,13 @@ pub enum Place {
     Embed,
     /// Gemini's `batchEmbedContents`.
     EmbedBatch,
+    /// OpenAI's speech.
+    Speech,
+    /// Speech in our own words.
+    Tts,
+    /// ElevenLabs' speech.
+    TextToSpeech,
+    Voices,
     /// The models as Gemini lists its own.
     GeminiModels,
     GeminiModel,
@@ -132,12 +139,16 @@ const fn anthropic(template: &'static str, place: Place) -> Route {
     Route { template, methods: POST, place, gate: Gate::Caller, protocol: Protocol::Anthropic }
 }
 
+const fn elevenlabs(template: &'static str, place: Place) -> Route {
+    Route { template, methods: POST, place, gate: Gate::Caller, protocol: Protocol::ElevenLabs }
+}
+
 const fn gemini(template: &'static str, methods: &'static [Method], place: Place) -> Route {
     Route { template, methods, place, gate: Gate::Caller, protocol: Protocol::Gemini }
 }
 
 /// All of them, the busiest first; of those that fit one path, the one with an end of its own.
-pub const ROUTES: [Route; 50] = [
+pub const ROUTES: [Route; 55] = [
     openai("/v1/chat/completions", POST, Place::Chat),
     openai("/v1/responses", POST, Place::Responses),
     anthropic("/v1/messages", Place::Messages),
@@ -145,6 +156,11 @@ pub const ROUTES: [Route; 50] = [
     openai("/v1/embeddings", POST, Place::Embeddings),
     openai("/v1/images/generations", POST, Place::Images),
     openai("/v1/images/edits", POST, Place::Edits),
+    openai("/v1/audio/speech", POST, Place::Speech),
+    route("/api/voice/tts", POST, Place::Tts, Gate::Caller),
+    elevenlabs("/v1/text-to-speech/{voice}/stream", Place::TextToSpeech),
+    elevenlabs("/v1/text-to-speech/{voice}", Place::TextToSpeech),
+    route("/api/voice/voices", GET, Place::Voices, Gate::Caller),
     anthropic("/v1/messages/count_tokens", Place::MessagesCount),
     gemini("/v1beta/models/{model}:generateContent", POST, Place::Generate),
     gemini("/v1beta/models/{model}:streamGenerateContent", POST, Place::GenerateStream),
@@ -259,6 +275,11 @@ mod tests {
             ("/v1/models/ollama/bge:batchEmbedContents", Place::EmbedBatch, "ollama/bge"),
             ("/v1/embeddings", Place::Embeddings, ""),
             ("/v1/images/generations", Place::Images, ""),
+            ("/v1/audio/speech", Place::Speech, ""),
+            ("/voice/tts", Place::Tts, ""),
+            ("/v1/text-to-speech/calm", Place::TextToSpeech, "calm"),
+            ("/v1/text-to-speech/calm/stream", Place::TextToSpeech, "calm"),
+            ("/api/voice/voices", Place::Voices, ""),
             ("/v1beta/models/auto%3Acheap%3AgenerateContent", Place::Generate, "auto%3Acheap"),
             ("/v1/models/groq%2Fopenai%2Fx%3agenerateContent", Place::Generate, "groq%2Fopenai%2Fx"),
             ("/v1/models/generateContent", Place::Model, "generateContent"),

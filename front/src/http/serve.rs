@@ -178,7 +178,7 @@ impl Front {
         heads::timing(fields, total, upstream);
         let told = first.as_deref().unwrap_or(&id);
         heads::common(fields, told, peer.tls || settings.behind_tls);
-        if protocol == Protocol::Anthropic {
+        if matches!(protocol, Protocol::Anthropic | Protocol::ElevenLabs) {
             heads::anthropic(fields, told);
         }
         cors::permit(&settings.cors, &head.headers, fields);
@@ -298,6 +298,10 @@ impl Front {
             Place::Embeddings => return self.embeddings(call, body, response).await,
             Place::Images => return self.images(call, body, response).await,
             Place::Edits => return self.edits(call, body, response).await,
+            Place::Speech => return self.speech(call, body, response).await,
+            Place::Tts => return self.tts(call, body, response).await,
+            Place::TextToSpeech => return self.text_to_speech(call, body, response).await,
+            Place::Voices => tell(response, &self.voices()),
             Place::Embed => return self.embed(call, body, Form::One, response).await,
             Place::EmbedBatch => return self.embed(call, body, Form::Batch, response).await,
             Place::Responses => return self.responses(call, body, response).await,

@@ -1,5 +1,6 @@
 //! A stream on its way out: pieces in, frames of the client's protocol out.
 
+use super::body::Cut;
 use super::heads;
 use crate::anthropic;
 use crate::gemini;
@@ -8,6 +9,7 @@ use crate::refusal::Refusal;
 use crate::report;
 use crate::responses;
 use crate::si::{self, Frames};
+use crate::voice::Deltas;
 use billing::Credits;
 use bytes::Bytes;
 use futures::Stream;
@@ -16,24 +18,43 @@ use http_body::Frame;
 use relay::{Bill, Piece, Served, Trouble};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use vocab::Pico;
+use vocab::{Pico, Sound};
 
 /// What is ready is joined into one write up to this size.
 const JOINED_MAX: usize = 32 << 10;
 
 /// The client's protocol.
 pub enum Tongue {
-    Openai { chunks: Box<Chunks>, trailer: bool },
+    Openai {
+        chunks: Box<Chunks>,
+        trailer: bool,
+    },
     Si(Frames),
-    Anthropic { frames: Box<anthropic::Frames>, trailer: bool },
-    Gemini { frames: Box<gemini::Frames>, trailer: bool },
-    Responses { frames: Box<responses::Frames>, trailer: bool },
+    Anthropic {
+        frames: Box<anthropic::Frames>,
+        trailer: bool,
+    },
+    Gemini {
+        frames: Box<gemini::Frames>,
+        trailer: bool,
+    },
+    Responses {
+        frames: Box<responses::Frames>,
+        trailer: bool,
+    },
+    /// Nothing but bytes.
+    Sound(Sound),
+    SoundEvents {
+        deltas: Deltas,
+        trailer: bool,
+    },
 }
 
 impl Tongue {
     pub const fn kind(&self) -> heads::Kind {
         match self {
             Self::Gemini { frames, .. } if matches!(frames.form(), gemini::Form::Array) => heads::Kind::Array,
+            Self::Sound(sound) => heads::Kind::Sound(*sound),
             _ => heads::Kind::Events,
         }
     }
@@ -42,10 +63,12 @@ impl Tongue {
     const fn tells_costs(&self) -> bool {
         match self {
             Self::Si(_) => true,
+            Self::Sound(_) => false,
             Self::Openai { trailer, .. }
             | Self::Anthropic { trailer, .. }
             | Self::Gemini { trailer, .. }
-            | Self::Responses { trailer, .. } => *trailer,
+            | Self::Responses { trailer, .. }
+            | Self::SoundEvents { trailer, .. } => *trailer,
         }
     }
 
@@ -53,7 +76,12 @@ impl Tongue {
     /// Anthropic's; Google's SDKs take nothing but data and empty lines.
     pub(super) const fn still_coming(&self) -> Bytes {
         Bytes::from_static(match self {
-            Self::Openai { .. } | Self::Si(_) | Self::Responses { .. } => b": still coming\n\n",
+            Self::Openai { .. } | Self::Si(_) | Self::Responses { .. } | Self::SoundEvents { .. } => {
+                b": still coming\n\n"
+            }
+            // It can say nothing but sound.
+            Self::Sound(_) => b"",
+
             Self::Anthropic { .. } => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
             Self::Gemini { .. } => b"\r\n",
         })
@@ -70,7 +98,11 @@ impl Tongue {
     ) {
         match self {
             Self::Gemini { frames, .. } => frames.broken(&gemini::told(refusal, id), weir, out),
-            Self::Openai { .. } => openai::broken(out, &refusal.openai(id), weir),
+            Self::Openai { .. } | Self::SoundEvents { .. } => {
+                openai::broken(out, &refusal.openai(id), weir);
+            }
+            // The end of its connection says it.
+            Self::Sound(_) => {}
             Self::Responses { frames, .. } => responses::broken(out, frames.sequence(), refusal, id, weir),
             Self::Anthropic { .. } => {
                 let kind = anthropic::kind_within(trouble, refusal.status);
@@ -84,6 +116,7 @@ impl Tongue {
     const fn passes(&self) -> bool {
         match self {
             Self::Gemini { frames, .. } => frames.passes(),
+            Self::SoundEvents { .. } => false,
             _ => true,
         }
     }
@@ -110,6 +143,8 @@ pub struct Speaking {
     trailers: Trailers,
     /// What it came to, where it ended whole.
     charged: Option<Pico>,
+    /// It broke off, and the end of its connection has to say so.
+    cut: bool,
 }
 
 /// What comes after the last byte.
@@ -129,11 +164,20 @@ impl Speaking {
         trailers: bool,
     ) -> Self {
         let trailers = if trailers { Trailers::Wanted } else { Trailers::Unwanted };
-        Self { speech: Some(speech), tongue, request_id, served, credits, trailers, charged: None }
+        Self {
+            speech: Some(speech),
+            tongue,
+            request_id,
+            served,
+            credits,
+            trailers,
+            charged: None,
+            cut: false,
+        }
     }
 
     pub const fn is_over(&self) -> bool {
-        self.speech.is_none() && !matches!(self.trailers, Trailers::Ready(_))
+        self.speech.is_none() && !self.cut && !matches!(self.trailers, Trailers::Ready(_))
     }
 
     /// What it came to, once it has ended whole.
@@ -142,15 +186,19 @@ impl Speaking {
     }
 
     /// Bytes, and at the end trailers, where the client wanted them.
-    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match self.poll_bytes(cx) {
+            Poll::Ready(None) if std::mem::take(&mut self.cut) => {
+                self.trailers = Trailers::Unwanted;
+                Poll::Ready(Some(Err(Cut)))
+            }
             Poll::Ready(None) => {
                 Poll::Ready(match std::mem::replace(&mut self.trailers, Trailers::Unwanted) {
-                    Trailers::Ready(trailers) => Some(Frame::trailers(*trailers)),
+                    Trailers::Ready(trailers) => Some(Ok(Frame::trailers(*trailers))),
                     Trailers::Wanted | Trailers::Unwanted => None,
                 })
             }
-            other => other.map(|bytes| bytes.map(Frame::data)),
+            other => other.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -191,6 +239,7 @@ impl Speaking {
         match piece {
             Some(Piece::Bytes(bytes)) => match &mut self.tongue {
                 Tongue::Gemini { frames, .. } => frames.bytes(&bytes, out),
+                Tongue::SoundEvents { deltas, .. } => deltas.delta(&bytes, out),
                 tongue => {
                     tongue.passed(&bytes);
                     out.extend_from_slice(&bytes);
@@ -202,13 +251,22 @@ impl Speaking {
                 Tongue::Anthropic { frames, .. } => frames.event(&event, out),
                 Tongue::Gemini { frames, .. } => frames.event(&event, out),
                 Tongue::Responses { frames, .. } => frames.event(&event, out),
+                // What is heard has none.
+                Tongue::Sound(_) | Tongue::SoundEvents { .. } => {}
             },
             Some(Piece::End(bill)) => {
                 self.speech = None;
                 match &mut self.tongue {
                     Tongue::Openai { trailer: false, .. }
                     | Tongue::Anthropic { trailer: false, .. }
-                    | Tongue::Responses { trailer: false, .. } => {}
+                    | Tongue::Responses { trailer: false, .. }
+                    | Tongue::Sound(_) => {}
+                    Tongue::SoundEvents { trailer, .. } => {
+                        Deltas::done(&bill.usage, out);
+                        if *trailer {
+                            si::weir(out, &self.request_id, &self.served, &bill, &self.credits);
+                        }
+                    }
                     Tongue::Responses { frames, .. } => {
                         let weir = fields(&self.served, &bill, &self.credits);
                         responses::trailer(out, frames.sequence(), &self.request_id, &weir);
@@ -266,6 +324,7 @@ impl Speaking {
         self.close(bill, Some(&refusal.code));
         let weir = self.tongue.tells_costs().then(|| fields(&self.served, bill, &self.credits));
         self.tongue.broken(trouble, &refusal, &self.request_id, weir.as_deref(), out);
+        self.cut = matches!(self.tongue, Tongue::Sound(_));
     }
 
     fn log(&self, outcome: &str, bill: &Bill) {

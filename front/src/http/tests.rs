@@ -117,7 +117,7 @@ fn ready_bytes_are_joined_and_lone_bytes_are_not_copied() {
     let speech = stream::iter(vec![Piece::Bytes(bytes.clone())]).chain_pending();
     let mut speaking =
         Speaking::new(Box::new(speech), openai(false), "r".into(), served(), Credits::default(), false);
-    let out = block_on(poll_fn(|cx| speaking.poll_frame(cx))).unwrap().into_data().unwrap();
+    let out = block_on(poll_fn(|cx| speaking.poll_frame(cx))).unwrap().unwrap().into_data().unwrap();
     assert_eq!(out.as_ptr(), bytes.as_ptr());
 }
 

@@ -6,11 +6,11 @@
 
 use super::client::{Client, Of};
 use super::heads::Kind;
-use super::speak::{Speaking, Tongue};
+use super::speak::{Speaking, Speech, Tongue};
 use billing::Credits;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use relay::{Answer, Relay, Trouble};
+use relay::{Answer, Relay, Served, Trouble};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -76,14 +76,16 @@ impl Waiting {
         Poll::Ready(Next::StillComing(self.tongue.still_coming()))
     }
 
+    fn speaks(&mut self, served: Served, speech: Speech) -> Next {
+        let tongue = self.client.tongue(Of { id: &self.id, started: self.started }, &served.model);
+        let id = std::mem::take(&mut self.id);
+        Next::Speaks(Box::new(Speaking::new(speech, tongue, id, served, self.credits, self.trailers)))
+    }
+
     fn next(&mut self, answer: Result<Answer, Trouble>) -> Next {
         let trouble = match answer {
-            Ok(Answer::Stream { served, speech }) => {
-                let tongue = self.client.tongue(Of { id: &self.id, started: self.started }, &served.model);
-                let (speech, id) = (Box::new(speech), std::mem::take(&mut self.id));
-                let speaking = Speaking::new(speech, tongue, id, served, self.credits, self.trailers);
-                return Next::Speaks(Box::new(speaking));
-            }
+            Ok(Answer::Stream { served, speech }) => return self.speaks(served, Box::new(speech)),
+            Ok(Answer::Sound { served, sounding, .. }) => return self.speaks(served, sounding),
             Ok(Answer::Whole { .. }) => {
                 tracing::error!(request = %self.id, "a whole answer to who asked for a stream");
                 let message = "the answer came whole, which its stream cannot be told".into();

@@ -1,7 +1,7 @@
 //! An answer is taken down as it leaves.
 
 use super::kept::Kept;
-use crate::http::{Body, Fields};
+use crate::http::{Body, Cut, Fields};
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use std::pin::Pin;
@@ -29,11 +29,9 @@ impl Taping {
         Self { body, kept: Some(kept), taken: Vec::new(), pieces: Vec::new(), most, then: Some(then) }
     }
 
-    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        // It never fails.
-        let frame = frame.and_then(Result::ok);
-        if let Some(frame) = &frame {
+        if let Some(Ok(frame)) = &frame {
             self.take(frame);
         }
         if frame.is_none() || self.body.is_end_stream() {

@@ -4,11 +4,10 @@
 //! by the same code as OpenAI's: the fields of the same name are put into such a body and looked through there, so
 //! both ways in accept the same things and name faults by the same paths.
 
-use crate::json::{self, Found, Members, Object, Read, Text, Wrong, owned, shortened};
-use crate::nearest::nearest;
+use crate::given::{Given, Others};
+use crate::json::{self, shortened};
 use crate::openai;
 use crate::openai::write::{json, number};
-use crate::wishes;
 use bytes::Bytes;
 use policy::{Settings, Skill};
 use relay::{BadInput, Wishes};
@@ -49,26 +48,9 @@ const FIELDS: [&str; 21] = [
     "reasoning_effort",
 ];
 
-/// The fields as they stand in the body: JSON texts.
-#[derive(Clone, Default)]
-struct Fields<'a>(Vec<(&'static str, &'a str)>);
-
-impl<'a> Fields<'a> {
-    fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().find(|(n, _)| *n == name).map(|(_, raw)| *raw)
-    }
-
-    fn text(&self, name: &str) -> Result<Option<String>, BadInput> {
-        let Some(raw) = self.get(name) else { return Ok(None) };
-        let wrong = || BadInput::at(name, format!("{name}: expected a string, got {}", shortened(raw)));
-        serde_json::from_str(raw).map(Some).map_err(|_| wrong())
-    }
-}
-
 /// Understands a body. `wishes` are those of the headers; the body's win.
 pub fn read(body: &Bytes, settings: &Settings, mut wishes: Wishes) -> Result<SiAsk, BadInput> {
-    let fields = json::text(body).and_then(|text| json::read(text, Fields::default()));
-    let fields = fields.map_err(|wrong| wrong.told(body))?;
+    let fields = Given::read(body, &FIELDS, Others::Refused("{\"prompt\": \"…\"}"))?;
     let skill = skill(&fields, settings)?;
     // The fields are only read in there; what is no JSON in them has its place in the caller's own body.
     let chat = chat(&fields, skill, settings).map_err(|bad| json::check(body).err().unwrap_or(bad));
@@ -77,31 +59,7 @@ pub fn read(body: &Bytes, settings: &Settings, mut wishes: Wishes) -> Result<SiA
     Ok(SiAsk { chat, brief, wishes })
 }
 
-impl<'de> Read<'de> for Fields<'de> {
-    type Out = Self;
-
-    fn plain(self, _: Found<'_>) -> Result<Self, Wrong> {
-        Err(Wrong::field("the body must be a JSON object like {\"prompt\": \"…\"}"))
-    }
-
-    fn object<M: Members<'de>>(mut self, mut object: Object<'de, M>) -> Result<Self, Wrong> {
-        while let Some(name) = object.key(&FIELDS)? {
-            if name.is_empty() {
-                let meant = nearest(object.name(), &FIELDS);
-                let meant = meant.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
-                let wrong = Wrong::field(format!("there is no such field{meant}"));
-                return Err(wrong.in_key(object.name()));
-            }
-            let raw = object.raw()?;
-            if raw != "null" {
-                self.0.push((name, raw));
-            }
-        }
-        Ok(self)
-    }
-}
-
-fn skill<'s>(fields: &Fields<'_>, settings: &'s Settings) -> Result<Option<&'s Skill>, BadInput> {
+fn skill<'s>(fields: &Given<'_>, settings: &'s Settings) -> Result<Option<&'s Skill>, BadInput> {
     let (skill, personality) = (fields.text("skill")?, fields.text("personality")?);
     let (field, name) = match (skill, personality) {
         (None, None) => return Ok(None),
@@ -121,8 +79,8 @@ fn skill<'s>(fields: &Fields<'_>, settings: &'s Settings) -> Result<Option<&'s S
 }
 
 /// The conversation: what OpenAI's fields say, after the skill's words.
-fn chat(fields: &Fields<'_>, skill: Option<&Skill>, settings: &Settings) -> Result<(Chat, Brief), BadInput> {
-    let mut body = Vec::with_capacity(256 + fields.0.iter().map(|(_, raw)| raw.len()).sum::<usize>());
+fn chat(fields: &Given<'_>, skill: Option<&Skill>, settings: &Settings) -> Result<(Chat, Brief), BadInput> {
+    let mut body = Vec::with_capacity(256 + fields.iter().map(|(_, raw)| raw.len()).sum::<usize>());
     body.extend_from_slice(br#"{"model":"#);
     match fields.get("model") {
         Some(raw) => body.extend_from_slice(raw.as_bytes()),
@@ -183,7 +141,7 @@ fn chat(fields: &Fields<'_>, skill: Option<&Skill>, settings: &Settings) -> Resu
 /// The skill's words, then the caller's. Without either it is the default skill that speaks, unless the conversation
 /// brings instructions of its own.
 fn system(
-    fields: &Fields<'_>,
+    fields: &Given<'_>,
     skill: Option<&Skill>,
     settings: &Settings,
     chat: &Chat,
@@ -224,63 +182,9 @@ fn schema(body: &mut Vec<u8>, raw: &str) -> Result<(), BadInput> {
     Ok(())
 }
 
-fn wish(fields: &Fields<'_>, skill: Option<&Skill>, wishes: &mut Wishes) -> Result<(), BadInput> {
-    if let Some(policy) = fields.text("policy")? {
-        wishes.policy = Some(wishes::policy("policy", &policy)?);
-    } else if wishes.policy.is_none() {
+fn wish(fields: &Given<'_>, skill: Option<&Skill>, wishes: &mut Wishes) -> Result<(), BadInput> {
+    if wishes.policy.is_none() {
         wishes.policy = skill.and_then(|s| s.policy.clone());
     }
-    let limits = &mut wishes.limits;
-    // Money as text or as a JSON number: either way by its digits, never through a float.
-    if let Some(raw) = fields.get("max_cost_usd") {
-        limits.max_cost = Some(wishes::max_cost("max_cost_usd", unquoted(raw))?);
-    }
-    if let Some(raw) = fields.get("max_latency_ms") {
-        limits.max_latency = Some(wishes::max_latency("max_latency_ms", raw)?);
-    }
-    if let Some(raw) = fields.get("min_quality") {
-        limits.min_quality = Some(wishes::min_quality("min_quality", raw)?);
-    }
-    if let Some(raw) = fields.get("providers") {
-        (limits.allow, limits.deny) = if raw.starts_with('"') {
-            let list = fields.text("providers")?.unwrap_or_default();
-            wishes::providers("providers", list.split(','))?
-        } else {
-            let wrong = |_| BadInput::at("providers", "providers: expected an array of names or a text");
-            let list: Vec<String> = serde_json::from_str(raw).map_err(wrong)?;
-            wishes::providers("providers", list.iter().map(String::as_str))?
-        };
-    }
-    if let Some(session) = fields.text("session")? {
-        wishes.session = Some(wishes::session("session", &session)?);
-    }
-    if let Some(raw) = fields.get("tags") {
-        wishes.tags = wishes::tags("tags", tags(raw)?)?;
-    }
-    Ok(())
-}
-
-fn unquoted(raw: &str) -> &str {
-    raw.strip_prefix('"').and_then(|r| r.strip_suffix('"')).unwrap_or(raw)
-}
-
-fn tags(raw: &str) -> Result<Vec<(String, String)>, BadInput> {
-    json::read(raw, Pairs).map_err(|wrong| wrong.in_key("tags").told(raw.as_bytes()))
-}
-
-/// An object of strings, its keys as often as they are there.
-#[derive(Clone, Copy)]
-struct Pairs;
-
-impl<'de> Read<'de> for Pairs {
-    type Out = Vec<(String, String)>;
-
-    fn object<M: Members<'de>>(self, mut object: Object<'de, M>) -> Result<Self::Out, Wrong> {
-        let mut list = Vec::new();
-        while let Some(key) = object.any_key()? {
-            let key = key.to_owned();
-            list.push((key, object.value(Text(owned))?));
-        }
-        Ok(list)
-    }
+    fields.wish(wishes)
 }

@@ -17,6 +17,7 @@ use vocab::Kind;
 pub(super) struct Choices {
     chat: Vec<usize>,
     image: Vec<usize>,
+    speech: Vec<usize>,
     /// Deployments of one model; None where there are several models and none is named.
     embedding: Option<Vec<usize>>,
     /// Every embedding model by its name.
@@ -72,7 +73,9 @@ impl Choices {
             }
             None => (embeddings.len() < 2).then_some(vectors),
         };
-        Ok(Self { chat: all(Kind::Chat).collect(), image: all(Kind::Image).collect(), embedding, embeddings })
+        let (chat, image, speech) = (all(Kind::Chat), all(Kind::Image), all(Kind::Tts));
+        let (chat, image, speech) = (chat.collect(), image.collect(), speech.collect());
+        Ok(Self { chat, image, speech, embedding, embeddings })
     }
 
     pub fn of_kind(&self, kind: Kind) -> Result<&[usize], Trouble> {
@@ -80,6 +83,7 @@ impl Choices {
         let found = match kind {
             Kind::Embedding => self.embedding.as_deref(),
             Kind::Image => Some(&*self.image),
+            Kind::Tts => Some(&*self.speech),
             // Whoever asks for a chat is told what each candidate lacks, so there is always a list.
             _ => return Ok(&self.chat),
         };

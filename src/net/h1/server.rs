@@ -12,7 +12,6 @@ use bytes::{Buf, Bytes};
 use front::Response;
 use http::Request;
 use http_body::Body as _;
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
@@ -33,7 +32,8 @@ const BEGIN_MAX: usize = 2 * COPIED_MAX;
 
 /// What answers requests.
 pub trait Service: Send + Sync {
-    type Body: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static;
+    /// One that fails ends its connection without the end of the body.
+    type Body: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static;
 
     fn answer<B>(&self, request: Request<B>) -> impl Future<Output = Response<Self::Body>> + Send
     where
@@ -154,16 +154,18 @@ struct Saying<B> {
     piece: Bytes,
     end: &'static [u8],
     at: usize,
+    /// The body failed: what came before it is sent, and nothing behind it.
+    cut: bool,
 }
 
-impl<B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin> Saying<B> {
+impl<B: http_body::Body<Data = Bytes> + Unpin> Saying<B> {
     fn new(method: &http::Method, response: Response<B>, keep: bool) -> Self {
         let Response { status, fields, body } = response;
         let sends = compose::sends(method, status, body.size_hint());
         let begin = compose::response(status, fields.lines(), sends, keep);
         let body = matches!(sends, Sends::Length(1..) | Sends::Chunked).then_some(body);
         let end = if sends == Sends::Chunked && body.is_none() { BODY_END } else { b"" };
-        Self { body, sends, begin, piece: Bytes::new(), end, at: 0 }
+        Self { body, sends, begin, piece: Bytes::new(), end, at: 0, cut: false }
     }
 
     /// False where the client is gone, or the body was not as long as was said.
@@ -189,7 +191,7 @@ impl<B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin> Saying<B> {
             }
             if self.body.is_none() {
                 // A body that fell short of its length leaves the client waiting for the rest.
-                return Poll::Ready(!matches!(self.sends, Sends::Length(1..)));
+                return Poll::Ready(!self.cut && !matches!(self.sends, Sends::Length(1..)));
             }
             if waits {
                 return Poll::Pending;
@@ -219,7 +221,11 @@ impl<B: http_body::Body<Data = Bytes, Error = Infallible> + Unpin> Saying<B> {
             }
             let mut piece = match frame {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-                Some(Err(never)) => match never {},
+                Some(Err(_)) => {
+                    self.cut = true;
+                    self.body = None;
+                    return Poll::Ready(());
+                }
                 None => Bytes::new(),
             };
             if over {
