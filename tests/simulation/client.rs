@@ -156,6 +156,7 @@ async fn visit(relay: &Arc<Relay>, world: &World, ask: Ask, errand: &Errand, dia
                 h.end = End::Whole(bill.clone());
             });
         }
+        Ok(Answer::Sound { .. }) => panic!("a chat was asked for"),
         Ok(Answer::Stream { served, speech }) => {
             note(&|h| h.serve(&served));
             speech
