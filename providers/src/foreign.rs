@@ -11,9 +11,9 @@ use vocab::{Effort, Fault};
 /// The longest sentence of a provider that is passed on, in bytes.
 const MESSAGE_MAX: usize = 500;
 
-/// Beginnings of credentials: Google API keys (old and new), Google OAuth tokens, Groq's, and the `sk-`
-/// family.
-const SECRETS: [&str; 5] = ["AIza", "AQ.", "ya29.", "gsk_", "sk-"];
+/// Beginnings of credentials: Google API keys (old and new), Google OAuth tokens, Groq's, the `sk-` family, and the `sk_`
+/// of ElevenLabs and Cartesia.
+const SECRETS: [&str; 6] = ["AIza", "AQ.", "ya29.", "gsk_", "sk-", "sk_"];
 
 /// A count as JSON may hold it: a number, or a string as proto3 writes 64-bit integers. None where there is none; a
 /// negative one is 0 and an anomaly.
@@ -185,6 +185,7 @@ mod tests {
         let key = "AIzaSyA1234567890abcdefghijklmnopqrstuv";
         assert_eq!(said(&format!("bad key api_key:{key}.")), "bad key api_key:AIza…");
         assert_eq!(said("invalid x-api-key sk-ant-api03-abc_DEF-123"), "invalid x-api-key sk-…");
+        assert_eq!(said("Invalid API key sk_car_0123456789abcdef"), "Invalid API key sk_…");
         assert_eq!(said("a task-oriented risk-assessment"), "a task-oriented risk-assessment");
         assert_eq!(said("two\nlines\0"), "two lines ");
         let long = said(&"ä".repeat(5_000));

@@ -41,6 +41,8 @@ pub struct Heard {
     pub usage: Option<Usage>,
     /// The provider said that this was all. Bodies that are nothing but sound end without a word.
     pub done: bool,
+    /// The sound is over; what it cost may be said yet.
+    pub(crate) over: bool,
 }
 
 /// Reads the body of one reply. Fixed memory but for a reply that is one JSON document.
@@ -52,6 +54,8 @@ pub struct Hearing {
 enum Way {
     /// The body is the sound.
     Bytes,
+    /// Sound or a document: the first byte tells.
+    Either { max: usize, read: fn(&[u8], &mut Heard) -> Result<(), Fault> },
     /// Sound in frames, with its end said.
     Frames { sse: Box<Sse>, read: fn(&Frame<'_>, &mut Heard) -> Result<(), Fault> },
     /// All of it in one document, of at most so many bytes.
@@ -71,6 +75,12 @@ impl Hearing {
         Self { way: Way::Document { body: Vec::new(), max, read }, heard: Heard::default() }
     }
 
+    /// A document where it begins as one, else sound. Only for codecs that never begin with a brace, where the head of the
+    /// reply does not tell.
+    pub fn either(max: usize, read: fn(&[u8], &mut Heard) -> Result<(), Fault>) -> Self {
+        Self { way: Way::Either { max, read }, heard: Heard::default() }
+    }
+
     /// With what the head of the reply told.
     #[must_use]
     pub fn used(mut self, usage: Option<Usage>) -> Self {
@@ -86,7 +96,14 @@ impl Hearing {
     }
 
     fn digest(&mut self, chunk: Bytes) -> Result<(), Fault> {
+        if let Way::Either { max, read } = self.way
+            && let Some(first) = chunk.first()
+        {
+            let document = Way::Document { body: Vec::new(), max, read };
+            self.way = if *first == b'{' { document } else { Way::Bytes };
+        }
         match &mut self.way {
+            Way::Either { .. } => {}
             Way::Bytes => {
                 if !chunk.is_empty() {
                     self.heard.sound.push(chunk);
@@ -117,12 +134,13 @@ impl Hearing {
 
     fn finish(&mut self) -> Result<(), Fault> {
         match &mut self.way {
-            Way::Bytes => Ok(()),
+            Way::Bytes | Way::Either { .. } => Ok(()),
             Way::Frames { sse, read } => {
                 if let Some(frame) = sse.end()? {
                     read(&frame, &mut self.heard)?;
                 }
-                if self.heard.done {
+                if self.heard.done || self.heard.over {
+                    self.heard.done = true;
                     return Ok(());
                 }
                 Err(Fault::Cut("the sound ended without its end mark".into()))

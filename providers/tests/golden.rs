@@ -9,6 +9,8 @@
 //! | `task.json` → `call.json` | the same of work that is no chat, where `case.json` names its kind |
 //! | `raw.json` → `patched.json` | its request in the client's own bytes, of the form that `case.json` names |
 //! | `made.json` or `made.bin` → `made.txt` | an answer to it, and what was made |
+//! | `speak.json` → `call.json` | what is to be heard, and what goes to the provider for it |
+//! | `head.json` with `sound.bin`, `sound.sse` or `sound.json` → `sound.txt` | a reply with sound, and what was heard |
 //! | `fault.json` | a status, headers and body, and the fault that they mean |
 //! | `from.txt` | where the case comes from: recorded when, or written by hand from which page |
 //!
@@ -23,6 +25,8 @@
 mod laws;
 #[path = "golden/schema.rs"]
 mod schema;
+#[path = "golden/speech.rs"]
+mod speech;
 #[path = "golden/tasks.rs"]
 mod tasks;
 #[path = "golden/world.rs"]
@@ -58,6 +62,9 @@ providers_tested! {
     workers_ai: "workers-ai",
     gemini: "gemini",
     anthropic: "anthropic",
+    elevenlabs: "elevenlabs",
+    cartesia: "cartesia",
+    deepgram: "deepgram",
 }
 
 fn root() -> PathBuf {
@@ -92,6 +99,7 @@ fn check(folder: &Path) -> Result<(), String> {
     let door = adapter.door(&case.address(), case.card(), &case.model).map_err(|e| e.to_string())?;
 
     let mut checked = tasks::check(folder, &case, &*adapter, &door)?;
+    checked += speech::check(folder, &case, &*adapter, &door)?;
     if let Some(chat) = parse::<Chat>(folder, "chat.json")? {
         let shown = match adapter.encode(&chat, &door) {
             Ok(call) => world::show_call(&call),

@@ -18,12 +18,14 @@ pub(super) fn of(status: u16, body: &[u8]) -> Fault {
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     let message = said(&text);
     match code.unwrap_or_default() {
-        "INVALID_AUTH" | "INSUFFICIENT_PERMISSIONS" => return Fault::Denied(message),
+        "INVALID_AUTH" => return Fault::Denied(message),
         "ASR_PAYMENT_REQUIRED" => return Fault::Spent { retry_after: None, message },
         "TOO_MANY_REQUESTS" => return Fault::Busy { retry_after: None, message },
         _ => {}
     }
     match status {
+        // A model that the plan has not: the key is as good as it was.
+        403 if lower.contains("model") => Fault::Gone(message),
         401 | 403 => Fault::Denied(message),
         402 => Fault::Spent { retry_after: None, message },
         413 | 414 => Fault::TooLong(message),

@@ -1,84 +1,33 @@
 //! What is asked for, and how the sound comes.
 
-use super::fault;
+use super::{aura, fault};
 use crate::entrance::with_query;
 use crate::foreign::unfit;
 use crate::spoken::{
-    ERROR_MAX, counted, is_json, named, no_more_than, primary, rate_for, speaks_only, speed, tally,
-    uninstructed, unseeded, usual_speed,
+    ERROR_MAX, counted, is_json, named, no_more_than, primary, speaks_only, speed, tally, uninstructed,
+    unseeded, usual_speed,
 };
 use crate::{Hearing, Voice};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use vocab::{Bucket, Call, Card, Codec, Door, Fault, Sound, Usage, Utterance};
+use vocab::{Bucket, Call, Card, Door, Fault, Sound, Usage, Utterance};
 
 const NAME: &str = "Deepgram";
 /// How the names of the models of its own endpoint begin.
 pub(super) const FLUX: &str = "flux";
-/// "A request limit of 2,000 characters is widely quoted", and nowhere published.
-const CHARACTERS: usize = 2_000;
-const USUAL_PCM: u32 = 24_000;
-const TELEPHONE: [u32; 2] = [8_000, 16_000];
 /// Fields of its own that a client may set.
 const QUERY: [&str; 2] = ["tag", "mip_opt_out"];
-
-/// What one of its two endpoints makes (the published enumerations of `sample_rate` and `bit_rate`).
-struct Makes {
-    pcm: &'static [u32],
-    mp3_bits: &'static [u32],
-    /// "Sample rate is fixed and not configurable (22050 Hz)"; not said of the other endpoint.
-    mp3_rate: Option<u32>,
-}
-
-const AURA: Makes = Makes {
-    pcm: &[8_000, 16_000, 24_000, 32_000, 48_000],
-    mp3_bits: &[48_000, 32_000],
-    mp3_rate: Some(22_050),
-};
-const FLUX_MAKES: Makes = Makes {
-    pcm: &[8_000, 16_000, 24_000, 32_000, 44_100, 48_000],
-    mp3_bits: &[48_000, 8_000, 16_000, 24_000, 32_000, 40_000],
-    mp3_rate: None,
-};
 
 #[derive(Debug)]
 pub(super) struct Mouth;
 
 impl Voice for Mouth {
     fn makes(&self, card: &Card, wanted: Sound) -> Option<Sound> {
-        let makes = if card.model.starts_with(FLUX) { FLUX_MAKES } else { AURA };
-        let Sound { codec, rate, bitrate } = wanted;
-        let within = |least: u32, most: u32| bitrate.is_none_or(|bits| (least..=most).contains(&bits));
-        match codec {
-            Codec::Mp3 => {
-                let at = rate.is_none() || rate == makes.mp3_rate;
-                let bits = makes
-                    .mp3_bits
-                    .iter()
-                    .copied()
-                    .find(|bits| bitrate.is_none_or(|wanted| wanted == *bits))?;
-                at.then_some(Sound { codec, rate: makes.mp3_rate, bitrate: Some(bits) })
-            }
-            // "Sample rate is fixed at 48000 Hz"; bit rates 4000 to 650000.
-            Codec::Opus => {
-                let can = rate.is_none_or(|rate| rate == 48_000) && within(4_000, 650_000);
-                can.then_some(Sound { rate: Some(48_000), ..wanted })
-            }
-            Codec::Aac => (rate.is_none() && within(4_000, 192_000)).then_some(wanted),
-            Codec::Flac => rate.is_none().then_some(Sound::of(codec)),
-            Codec::Mulaw | Codec::Alaw if rate.is_none_or(|rate| TELEPHONE.contains(&rate)) => {
-                Some(Sound::of(codec).at(rate.unwrap_or(TELEPHONE[0])))
-            }
-            Codec::Wav | Codec::Pcm | Codec::Mulaw | Codec::Alaw => {
-                let rate = rate.unwrap_or(USUAL_PCM);
-                let made = rate_for(rate, makes.pcm)?;
-                Some(Sound::of(if made == rate && codec == Codec::Wav { codec } else { Codec::Pcm }).at(made))
-            }
-        }
+        if card.model.starts_with(FLUX) { aura::FLUX.of(wanted) } else { aura::makes(wanted) }
     }
 
     fn chars_max(&self, card: &Card) -> usize {
-        card.chars_max.map_or(CHARACTERS, |n| n as usize)
+        card.chars_max.map_or(aura::CHARACTERS, |n| n as usize)
     }
 
     fn encode(&self, said: &Utterance<'_>, door: &Door) -> Result<Call, Fault> {
@@ -165,16 +114,7 @@ fn model(model: &str, voice: &str, language: Option<&str>) -> Result<String, Fau
 
 fn format(sound: Sound) -> Result<Vec<(&'static str, String)>, Fault> {
     let Sound { codec, rate, bitrate } = sound;
-    let (encoding, container) = match codec {
-        Codec::Mp3 => ("mp3", None),
-        Codec::Opus => ("opus", Some("ogg")),
-        Codec::Aac => ("aac", None),
-        Codec::Flac => ("flac", None),
-        Codec::Wav => ("linear16", Some("wav")),
-        Codec::Pcm => ("linear16", Some("none")),
-        Codec::Mulaw => ("mulaw", Some("none")),
-        Codec::Alaw => ("alaw", Some("none")),
-    };
+    let (encoding, container) = aura::encoding(codec);
     let mut query = vec![("encoding", encoding.to_owned())];
     query.extend(container.map(|container| ("container", container.to_owned())));
     // "not for mp3, opus, aac": those have one.

@@ -12,7 +12,9 @@ pub(super) fn of(status: u16, body: &[u8]) -> Fault {
         detail => detail,
     };
     match detail {
-        Value::Array(invalid) => return rejected(invalid),
+        Value::Array(invalid) if (400..500).contains(&status) && tree.is_object() => {
+            return rejected(invalid);
+        }
         Value::String(text) => return classify(status, "", text),
         _ => {}
     }

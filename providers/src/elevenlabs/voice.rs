@@ -3,9 +3,7 @@
 use super::fault;
 use crate::entrance::with_query;
 use crate::foreign::unfit;
-use crate::spoken::{
-    ERROR_MAX, counted, is_json, named, no_more_than, primary, rate_for, speed, tally, uninstructed,
-};
+use crate::spoken::{ERROR_MAX, is_json, named, no_more_than, primary, rate_for, speed, tally, uninstructed};
 use crate::{Hearing, Voice};
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
@@ -145,13 +143,20 @@ fn plain(value: &Value) -> String {
 }
 
 fn cost(card: &Card, headers: &HeaderMap) -> Option<Usage> {
-    let credits = counted(headers, "character-cost")?;
-    Some(Usage::default().with(Bucket::Characters, characters_of(credits, &card.model)))
+    let credits = headers.get("character-cost")?.to_str().ok()?;
+    Some(Usage::default().with(Bucket::Characters, characters_of(credits, &card.model)?))
 }
 
 /// The characters that so many credits of this model paid for: "Flash and Turbo cost 0.5 credit per character, others 1".
-/// The price sheet has the conversational model at half the list price as well.
-pub fn characters_of(credits: u64, model: &str) -> u64 {
+/// The price sheet has the conversational model at half the list price as well. None where it is no number.
+pub fn characters_of(credits: &str, model: &str) -> Option<u64> {
+    let (whole, part) = credits.trim().split_once('.').unwrap_or((credits.trim(), ""));
+    if !part.bytes().all(|b| b.is_ascii_digit()) || part.len() > 9 {
+        return None;
+    }
+    let whole: u64 = whole.parse().ok()?;
+    let part: u64 = format!("{part:0<9}").parse().ok()?;
     let half = ["flash", "turbo", "conversational"].into_iter().any(|kind| model.contains(kind));
-    if half { credits.saturating_mul(2) } else { credits }
+    let each = if half { 2 } else { 1 };
+    Some(whole.saturating_mul(each).saturating_add((part * each).div_ceil(1_000_000_000)))
 }

@@ -213,7 +213,7 @@ fn made_up(of: &[&str], choice: u32, index: u32) -> String {
     format!("call_{hash:016x}")
 }
 
-enum Ending {
+pub(super) enum Ending {
     None,
     Stop,
     Length,
@@ -222,7 +222,7 @@ enum Ending {
 }
 
 /// New reasons appear over time; one we do not know is an end like any other.
-fn ending(reason: &str) -> Ending {
+pub(super) fn ending(reason: &str) -> Ending {
     match reason {
         "" | "FINISH_REASON_UNSPECIFIED" => Ending::None,
         "MAX_TOKENS" | "CONTINUATION" => Ending::Length,

@@ -19,6 +19,7 @@ mod patch;
 mod shorten;
 mod task;
 pub mod usage;
+mod voice;
 mod watch;
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ mod tests;
 
 pub(crate) use watch::Replies;
 
-use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
+use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
@@ -131,7 +132,7 @@ impl Adapter for Gemini {
     }
 
     fn takes(&self, kind: Kind) -> bool {
-        matches!(kind, Kind::Chat | Kind::Embedding | Kind::Image)
+        matches!(kind, Kind::Chat | Kind::Embedding | Kind::Image | Kind::Tts)
     }
 
     fn speaks(&self, form: Form) -> bool {
@@ -152,6 +153,10 @@ impl Adapter for Gemini {
 
     fn read_task(&self, kind: Kind, passing: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
         task::read(kind, passing, body)
+    }
+
+    fn voice(&self) -> Option<&'static dyn Voice> {
+        Some(&voice::Mouth)
     }
 
     fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {

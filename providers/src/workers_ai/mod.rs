@@ -7,6 +7,7 @@ mod encode;
 mod fault;
 mod read;
 mod task;
+mod voice;
 
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ pub use fault::fault_from_text;
 pub(crate) use task::steps;
 
 use crate::glance::by_decoding;
-use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, entrance};
+use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
@@ -98,7 +99,7 @@ impl Adapter for WorkersAi {
     }
 
     fn takes(&self, kind: Kind) -> bool {
-        matches!(kind, Kind::Chat | Kind::Embedding | Kind::Image)
+        matches!(kind, Kind::Chat | Kind::Embedding | Kind::Image | Kind::Tts)
     }
 
     fn texts_max(&self) -> usize {
@@ -111,6 +112,10 @@ impl Adapter for WorkersAi {
 
     fn read_task(&self, kind: Kind, _: Option<Form>, body: &Bytes) -> Result<Product, Fault> {
         task::read(kind, body)
+    }
+
+    fn voice(&self) -> Option<&'static dyn Voice> {
+        Some(&voice::Mouth)
     }
 
     fn request_id(&self) -> Option<&'static HeaderName> {

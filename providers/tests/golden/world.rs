@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use providers::catalogue::Catalogue;
 use providers::openai::{self, Accent};
 use providers::{Adapter, Address};
 use serde::Deserialize;
@@ -32,6 +33,9 @@ pub fn adapter(name: &str) -> Option<Box<dyn Adapter>> {
         "workers-ai" => Box::new(providers::WorkersAi),
         "gemini" => Box::new(providers::Gemini),
         "anthropic" => Box::new(providers::Anthropic),
+        "elevenlabs" => Box::new(providers::Elevenlabs),
+        "cartesia" => Box::new(providers::Cartesia),
+        "deepgram" => Box::new(providers::Deepgram),
         _ => return None,
     })
 }
@@ -62,6 +66,9 @@ pub struct Case {
     /// `list`, `list-base64`, `one`, `batch`, `pictures` or `edits`.
     #[serde(default)]
     pub form: Option<String>,
+    /// The model of the catalogue whose price and limit of characters the card has.
+    #[serde(default)]
+    priced_as: Option<String>,
     /// The published type of the body that is sent.
     #[serde(default)]
     pub schema: Option<String>,
@@ -85,6 +92,11 @@ impl Case {
             names.iter().map(|n| Caps::named(n).unwrap_or_else(|| panic!("no cap {n:?}"))).collect::<Caps>()
         };
         let caps = self.caps.as_deref().map_or(Caps::all(), named) - named(&self.without);
+        let known = self.priced_as.as_deref().map(|id| {
+            let (provider, model) = id.split_once('/').expect("provider/model");
+            let catalogue = Catalogue::embedded().expect("the catalogue is sound");
+            (*catalogue.find(provider, model).unwrap_or_else(|| panic!("no model {id}")).card).clone()
+        });
         Arc::new(Card {
             provider: self.adapter.clone(),
             model: self.model.clone(),
@@ -92,14 +104,14 @@ impl Case {
             status: Status::Active,
             context: self.context,
             max_output: self.max_output,
-            chars_max: None,
+            chars_max: known.as_ref().and_then(|card| card.chars_max),
             caps,
             efforts: self.efforts.clone(),
             reasons_always: self.reasons_always,
             quality: None,
             ttft_ms: None,
             tokens_per_s: None,
-            price: None,
+            price: known.and_then(|card| card.price),
             shutdown: None,
         })
     }

@@ -1,6 +1,7 @@
 //! Usage by the name of its format, as recorded meterings name them.
 
 use super::{chat, of_reply, tokens};
+use crate::elevenlabs::characters_of;
 use crate::foreign::count;
 use serde_json::Value;
 use vocab::{Bucket, Usage};
@@ -85,10 +86,8 @@ fn requested(usage: &Value) -> Option<Usage> {
     Some(Usage::default().with(Bucket::Tiles, tiles).with(Bucket::Steps, steps))
 }
 
-/// The header counts credits. A character costs one, or half a one with the fast models ("0.5 credits per character").
+/// The header counts credits.
 fn elevenlabs(usage: &Value, model: &str) -> Option<Usage> {
-    let credits = characters(&usage["response_headers"]["character-cost"])?;
-    let halves = if model.contains("flash") || model.contains("turbo") { 2 } else { 1 };
-    let count = credits.get(Bucket::Characters).saturating_mul(halves);
-    Some(credits.with(Bucket::Characters, count))
+    let credits = usage["response_headers"]["character-cost"].as_str()?;
+    Some(Usage::default().with(Bucket::Characters, characters_of(credits, model)?))
 }
