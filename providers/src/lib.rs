@@ -22,6 +22,7 @@ mod spoken;
 mod sse;
 mod vectors;
 mod voice;
+pub mod voices;
 mod watch;
 #[cfg(test)]
 mod wild;
@@ -38,5 +39,6 @@ pub use pictures::pictures;
 pub use responses::Responses;
 pub use sse::{FRAME_MAX, Sse};
 pub use voice::{Heard, Hearing, Voice};
+pub use voices::Voices;
 pub use watch::Watch;
 pub use workers_ai::WorkersAi;

@@ -86,7 +86,7 @@ impl Voice for Mouth {
             settings["speed"] = factor;
         }
         // What a client says of its whole text goes to its ends only.
-        for (field, text) in [("previous_text", said.before), ("next_text", said.after)] {
+        for (field, text) in [("previous_text", last(said.before)), ("next_text", first(said.after))] {
             if !text.is_empty() {
                 body.insert(field.into(), text.into());
             }
@@ -111,6 +111,17 @@ impl Voice for Mouth {
     fn usage(&self, card: &Card, text: &str, millis: u64) -> Usage {
         tally(card, self.characters(text), millis, 0)
     }
+}
+
+/// What is said right before and after is what decides the tone: so many characters of it.
+const NEIGHBOURS: usize = 500;
+
+fn first(text: &str) -> &str {
+    text.char_indices().nth(NEIGHBOURS).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
+}
+
+fn last(text: &str) -> &str {
+    text.char_indices().nth_back(NEIGHBOURS - 1).map_or(text, |(start, _)| text.get(start..).unwrap_or(text))
 }
 
 /// The first of these that is as wanted.
@@ -159,4 +170,39 @@ pub fn characters_of(credits: &str, model: &str) -> Option<u64> {
     let half = ["flash", "turbo", "conversational"].into_iter().any(|kind| model.contains(kind));
     let each = if half { 2 } else { 1 };
     Some(whole.saturating_mul(each).saturating_add((part * each).div_ceil(1_000_000_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_cut_between_characters() {
+        let long: String = "äé👋語".chars().cycle().take(2 * NEIGHBOURS + 1).collect();
+        assert_eq!(first(&long).chars().count(), NEIGHBOURS);
+        assert_eq!(last(&long).chars().count(), NEIGHBOURS);
+        assert!(long.starts_with(first(&long)) && long.ends_with(last(&long)));
+        for short in ["", "a", "äé👋語"] {
+            assert_eq!((first(short), last(short)), (short, short));
+        }
+    }
+
+    #[test]
+    fn credits_are_characters() {
+        for (credits, model, characters) in [
+            ("1000", "eleven_multilingual_v2", Some(1_000)),
+            ("500", "eleven_flash_v2_5", Some(1_000)),
+            ("12.5", "eleven_turbo_v2", Some(25)),
+            ("12.5", "eleven_v4", Some(13)),
+            (" 7 ", "eleven_v3_conversational", Some(14)),
+            ("18446744073709551615", "eleven_flash_v2", Some(u64::MAX)),
+            ("-1", "eleven_v3", None),
+            ("1e3", "eleven_v3", None),
+            ("1.2.3", "eleven_v3", None),
+            ("0.1234567890", "eleven_v3", None),
+            ("", "eleven_v3", None),
+        ] {
+            assert_eq!(characters_of(credits, model), characters, "{credits} of {model}");
+        }
+    }
 }
