@@ -168,3 +168,6 @@ impl fmt::Debug for Hearing {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

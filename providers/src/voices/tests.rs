@@ -32,8 +32,8 @@ fn every_voice_of_every_model_can_be_asked_for() {
         let voice = adapter.voice().unwrap();
         for (name, logical) in voices.iter() {
             let id = card.id();
-            let spoken = [None, Some("ar"), Some("es")].into_iter();
-            let Some(own) = spoken.filter_map(|l| logical.at(&card.provider, &card.model, l)).next() else {
+            let mut spoken = [None, Some("ar"), Some("es")].into_iter();
+            let Some(own) = spoken.find_map(|l| logical.at(&card.provider, &card.model, l)) else {
                 assert!(card.model.contains("melotts") && name != "neutral", "{id} has no {name}");
                 continue;
             };
