@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a test is a failed test")]
 
 mod reconcile;
+mod spoken;
 mod verify;
 
 use providers::catalogue::Catalogue;
