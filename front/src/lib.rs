@@ -8,6 +8,7 @@ pub mod gemini;
 mod given;
 pub mod http;
 mod json;
+mod multipart;
 mod nearest;
 pub mod openai;
 mod refusal;

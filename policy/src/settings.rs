@@ -20,6 +20,10 @@ pub struct Settings {
     pub body_max: usize,
     /// How long a request's body may pause, in milliseconds.
     pub body_idle_ms: u64,
+    /// The largest request body with a file in it that goes by while it comes, in bytes.
+    pub upload_max: usize,
+    /// How much of such a file is kept, in bytes: up to here another provider can be asked, and fields may come behind it.
+    pub upload_window: usize,
     /// A stream that has not begun after so many milliseconds begins without a word, and says as often that it is still
     /// coming; 0: never.
     pub keep_alive_ms: u64,
@@ -63,6 +67,8 @@ impl Default for Settings {
             cors: Cors::default(),
             body_max: 32 << 20,
             body_idle_ms: 30_000,
+            upload_max: 100 << 20,
+            upload_window: 4 << 20,
             keep_alive_ms: 10_000,
             advice_min_pct: 10,
             credits: Credits::default(),

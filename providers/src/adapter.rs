@@ -1,4 +1,4 @@
-use crate::{Voice, Watch};
+use crate::{Ear, Voice, Watch};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use std::fmt;
@@ -176,6 +176,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
 
     /// How it is asked to speak; None where it cannot.
     fn voice(&self) -> Option<&'static dyn Voice> {
+        None
+    }
+
+    /// How it is asked what was said; None where it does not listen.
+    fn ear(&self) -> Option<&'static dyn Ear> {
         None
     }
 

@@ -1,6 +1,6 @@
 //! Providers of sound alone: a wire format without chats.
 
-use crate::{Adapter, Address, BadAddress, Glance, Reading, Voice, entrance};
+use crate::{Adapter, Address, BadAddress, Ear, Glance, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
@@ -18,6 +18,11 @@ pub trait Speaker: Send + Sync + fmt::Debug {
     fn path(&self, kind: Kind, model: &str) -> Option<&'static str>;
 
     fn voice(&self) -> &'static dyn Voice;
+
+    /// How it is asked what was said; None where it does not listen.
+    fn ear(&self) -> Option<&'static dyn Ear> {
+        None
+    }
 
     /// The header in which it names a request.
     fn request_id(&self) -> Option<&'static HeaderName>;
@@ -79,6 +84,10 @@ impl<T: Speaker> Adapter for T {
 
     fn voice(&self) -> Option<&'static dyn Voice> {
         Some(Speaker::voice(self))
+    }
+
+    fn ear(&self) -> Option<&'static dyn Ear> {
+        Speaker::ear(self)
     }
 
     fn request_id(&self) -> Option<&'static HeaderName> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use policy::limit::{Over, Scope, What};
 use serde::Serialize;
 use std::borrow::Cow;
-use vocab::{Cap, Duration, Event, Made, Name, Pico, Usage};
+use vocab::{Cap, Duration, Event, Made, Name, Pico, Transcript, Usage};
 
 /// One upstream call, as the answer tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -133,6 +133,8 @@ pub enum Content {
     Events(Vec<Event>),
     /// The answer to a task, to be written in the client's dialect.
     Made(Made),
+    /// What was said, to be written as the client wants it.
+    Heard(Box<Transcript>),
 }
 
 /// A step of a streamed answer.

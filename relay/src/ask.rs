@@ -1,5 +1,6 @@
 //! What a caller wants, once the front door has understood it.
 
+use crate::hear::Hear;
 use crate::limits::Leave;
 use router::Limits;
 use serde::Serialize;
@@ -33,6 +34,7 @@ impl Ask {
             Words::Chat { brief, .. } => brief,
             Words::Task { raw, .. } => &raw.brief,
             Words::Speak { brief, .. } => brief,
+            Words::Hear(hear) => &hear.brief,
         }
     }
 }
@@ -49,6 +51,8 @@ pub enum Words {
     /// A text that is to be heard. It is answered with [`Sounding`](crate::Sounding); the brief's `stream` says only whether
     /// its client can be told that the answer is still coming.
     Speak { speak: Arc<Speak>, brief: Brief },
+    /// A file of sound, which may be on its way still. It is answered whole.
+    Hear(Box<Hear>),
 }
 
 impl Words {
@@ -57,7 +61,15 @@ impl Words {
         match self {
             Self::Raw { raw, parse, .. } => parse(raw).ok().map(Cow::Owned),
             Self::Chat { chat, .. } => Some(Cow::Borrowed(chat)),
-            Self::Task { .. } | Self::Speak { .. } => None,
+            Self::Task { .. } | Self::Speak { .. } | Self::Hear(_) => None,
+        }
+    }
+
+    /// What is to be heard.
+    pub const fn hear(&self) -> Option<&Hear> {
+        match self {
+            Self::Hear(hear) => Some(hear),
+            _ => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One upstream call: from the words to the first content, or to a fault.
 
+mod hear;
 mod parts;
 mod task;
 
@@ -16,7 +17,7 @@ use futures::StreamExt;
 use futures::future::{BoxFuture, Either, select};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use providers::Glance;
+use providers::{Framed, Glance};
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 use vocab::{Call, Chat, Dialect, Duration, Event, Fault, Instant, Usage};
@@ -94,11 +95,13 @@ pub struct Prepared {
     more: Vec<Call>,
     /// Its reply may pass to the client as it comes.
     passes: bool,
+    /// A file goes with it.
+    framed: Option<Box<Framed>>,
 }
 
 impl Prepared {
     pub const fn one(call: Call, passes: bool) -> Self {
-        Self { call, more: Vec::new(), passes }
+        Self { call, more: Vec::new(), passes, framed: None }
     }
 
     /// Of one that is a call and nothing else.
@@ -127,6 +130,7 @@ pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prep
         }
         Words::Task { raw, parse } => return task::prepare(raw, *parse, candidate),
         Words::Speak { .. } => return Err(Fault::Unfit("what is to be heard is no chat".into()).into()),
+        Words::Hear(hear) => return hear::prepare(hear, candidate),
     };
     let call = adapter.encode(chat, &candidate.door)?;
     Ok(Prepared::one(call, passes))
@@ -142,7 +146,10 @@ pub fn fly<'a>(
     left: Duration,
 ) -> BoxFuture<'a, Result<Got, Lost>> {
     let (http, clock) = (relay.http(), relay.clock());
-    let Prepared { call, more, passes } = prepared;
+    let Prepared { call, more, passes, framed } = prepared;
+    if let (Words::Hear(hear), Some(framed)) = (&ask.words, framed) {
+        return hear::fly(relay, ask, hear, *framed, candidate, bounds, left);
+    }
     if !more.is_empty() {
         let calls = std::iter::once(call).chain(more).collect();
         return Box::pin(parts::fly(relay, ask, calls, candidate, bounds, left));
@@ -152,7 +159,7 @@ pub fn fly<'a>(
     // Out here, because a future that was given the call would have room for it in every layer.
     let sending = http.send(call, bounds.connect().min(left));
     Box::pin(async move {
-        let work = std::pin::pin!(hear(sending, clock, ask, candidate, bounds, streamed, passes));
+        let work = std::pin::pin!(reply(sending, clock, ask, candidate, bounds, streamed, passes));
         match select(work, clock.sleep(patience)).await {
             Either::Left((result, _)) => result,
             Either::Right(_) => {
@@ -163,7 +170,7 @@ pub fn fly<'a>(
     })
 }
 /// From the head of the reply to its commit.
-async fn hear(
+async fn reply(
     sending: BoxFuture<'_, Result<Reply, Fault>>,
     clock: &dyn Clock,
     ask: &Ask,
@@ -226,8 +233,10 @@ async fn answered(
         return Box::pin(begin(body, candidate, passes, ask.brief().include_usage, echo_max, clock)).await;
     }
     let body = collect(body, bounds.reply_max, false).await?;
-    if let Words::Task { raw, .. } = &ask.words {
-        return task::finish(&body, raw, candidate, passes);
+    match &ask.words {
+        Words::Task { raw, .. } => return task::finish(&body, raw, candidate, passes),
+        Words::Hear(hear) => return hear::finish(&body, hear, candidate),
+        _ => {}
     }
     finish(body, candidate, passes && !ask.brief().stream)
 }

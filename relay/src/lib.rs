@@ -15,6 +15,7 @@ mod count;
 pub mod environment;
 pub mod faults;
 pub mod fleet;
+mod hear;
 pub mod limits;
 pub mod metrics;
 mod offers;
@@ -36,6 +37,7 @@ pub use crate::relay::{CredentialInfo, ModelHealth, ModelInfo, ProviderInfo, Rel
 pub use answer::{Advice, Answer, Attempt, Bill, Content, DecisionId, Piece, Served, Trouble};
 pub use ask::{Ask, BadInput, Wishes, Words};
 pub use count::Counted;
+pub use hear::{Hear, Tape, WINDOW_MIN};
 pub use speech::Speech;
 pub use unreported::{Meter, PIECE_MAX};
 pub use voice::{Sounding, VoiceInfo};

@@ -182,6 +182,10 @@ fn of_task(
         };
         return (cost(likely, false), cost(most, true));
     }
+    if brief.kind == Kind::Stt {
+        let cost = |millis, most| billing::cost(price, &providers::sound_ahead(card, millis, most), now).ok();
+        return (cost(brief.length.likely, false), cost(brief.length.most, true));
+    }
     // Vectors are paid for by what they are made of.
     (billing::expected(price, likely.into(), 0, 0, now), billing::worst(price, most.into(), 0, 1, now))
 }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use billing::{Balance, Budgets, Entry, Line, Op, Refusal};
 use bytes::Bytes;
-use futures::Stream;
 use futures::future::BoxFuture;
+use futures::{Stream, StreamExt};
 use http::HeaderMap;
 use policy::jwt::PublicKey;
 use policy::limit::{Estimate, Over, Rule, Taken, Use};
@@ -13,7 +13,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokens::Family;
-use vocab::{Call, Duration, Fault, Instant, Pico};
+use vocab::{Call, Duration, Fault, Instant, Pico, Segments};
 
 /// A body as it arrives. An error ends it; a body that was cut ends with one, never as if it were whole.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Fault>> + Send>>;
@@ -40,12 +40,30 @@ pub fn is_read(name: &[u8]) -> bool {
     }
 }
 
+/// A body that is sent as it comes.
+pub struct Upload {
+    /// In bytes, where it is known.
+    pub length: Option<u64>,
+    /// An error breaks the call off.
+    pub body: ByteStream,
+}
+
 /// Sends calls to providers.
 #[async_trait]
 pub trait Http: Send + Sync {
     /// Until the head of the reply is there. Gives up connecting after `connect`; the caller bounds the rest.
     /// Dropping the future or the body ends the call.
     async fn send(&self, call: Call, connect: Duration) -> Result<Reply, Fault>;
+
+    /// A POST of another body than the call's own. It is read no faster than it is sent. A platform that can only send what
+    /// is there gathers it first.
+    async fn upload(&self, call: Call, mut upload: Upload, connect: Duration) -> Result<Reply, Fault> {
+        let mut body = Vec::new();
+        while let Some(piece) = upload.body.next().await {
+            body.push(piece?);
+        }
+        self.send(Call { body: Segments(body), ..call }, connect).await
+    }
 }
 
 /// The time.

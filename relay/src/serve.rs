@@ -144,7 +144,7 @@ impl<'a> Journey<'a> {
     /// Asks one after the other. `now` is the time of the step: between two waits it stands still.
     async fn go(mut self: Box<Self>, mut now: Instant) -> Result<Answer, Trouble> {
         let (flight, got) = loop {
-            let left = self.deadline.since(now);
+            let left = self.left(now);
             if left.is_zero() || self.tab.calls() >= self.fleet.bounds.attempts as usize {
                 return Err(Box::pin(self.give_up(left.is_zero())).await);
             }
@@ -156,7 +156,7 @@ impl<'a> Journey<'a> {
                 (ready, now) = Box::pin(self.cover(ready, now)).await?;
             }
             let Some(flight) = self.admit(ready.candidate, ready.dearest, now) else { continue };
-            let left = self.deadline.since(now);
+            let left = self.left(now);
             let patience = self.patience(ready.offer).filter(|patience| *patience < left);
             let first = self.launch(flight, ready.prepared, left);
             let (flight, result) = match patience {
@@ -250,7 +250,12 @@ impl<'a> Journey<'a> {
 
     /// How long a call is waited for before another is made beside it; None where nobody hedges.
     fn patience(&self, offer: usize) -> Option<Duration> {
-        if self.route.hedge { router::hedge_after(&self.offers[offer].standing) } else { None }
+        // A file is not sent twice at once.
+        if self.route.hedge && self.ask.words.hear().is_none() {
+            router::hedge_after(&self.offers[offer].standing)
+        } else {
+            None
+        }
     }
 
     fn launch(
@@ -277,20 +282,34 @@ impl<'a> Journey<'a> {
         );
         self.tab.failed(flight, &lost.fault, lost.usage.map(|usage| *usage), now);
         match faults::row(&lost.fault).next {
-            Next::Stop => {
-                self.queue.clear();
-                self.again.clear();
-                // Nothing beyond the plan either.
-                self.tried.extend(0..self.offers.len());
-            }
+            Next::Stop => self.nobody_else(),
             Next::Larger => self.above = self.above.max(candidate.card.context.or(Some(u32::MAX))),
             Next::Candidate => self.siblings(flight.candidate, &lost.fault),
             Next::CandidateOrSame => {
                 self.again.extend(self.offer_of(flight.candidate));
             }
         }
+        if self.ask.words.hear().is_some_and(|hear| !hear.tape.is_whole()) {
+            // What has gone by cannot be sent to another.
+            self.nobody_else();
+        }
         self.faults.push(lost.fault);
         now
+    }
+
+    /// Neither of the plan nor beyond it.
+    fn nobody_else(&mut self) {
+        self.queue.clear();
+        self.again.clear();
+        self.tried.extend(0..self.offers.len());
+    }
+
+    /// What is left of the time. A file that is coming still begins it anew with each piece: the client may be as slow as it
+    /// is patient.
+    fn left(&self, now: Instant) -> Duration {
+        let Some(hear) = self.ask.words.hear() else { return self.deadline.since(now) };
+        let late = hear.tape.latest().since(self.begun);
+        self.deadline.after(late).since(now)
     }
 
     /// After a refused credential: the same model with its other credentials, before anything else.
@@ -348,7 +367,9 @@ impl<'a> Journey<'a> {
         self.count_unreported(&mut whole, &flight);
         let usage = self.tab.bill(&whole.seen, &flight);
         self.remember(&flight, usage.tokens_in().saturating_add(usage.tokens_out()), now);
-        let took = now.since(flight.sent);
+        // What a client took to send its file is nobody's time but its own.
+        let heard = self.ask.words.hear().map_or(flight.sent, |hear| hear.tape.latest());
+        let took = now.since(flight.sent.max(heard));
         // What is not said word for word is there when it begins to be there.
         let (first, rest) =
             if self.ask.brief().kind == Kind::Chat { (None, Some(took)) } else { (Some(took), None) };
@@ -375,7 +396,7 @@ impl<'a> Journey<'a> {
                 let mut events = Vec::new();
                 candidate.provider.adapter.decode(body, &mut events).is_ok().then(|| count(&events))
             }
-            Content::Made(_) => None,
+            Content::Made(_) | Content::Heard(_) => None,
         };
         self.count_input(flight);
     }
@@ -469,7 +490,7 @@ fn told(content: Content, seen: Seen, now: Instant) -> Begun {
         Content::Raw(bytes) => VecDeque::from([Piece::Bytes(bytes)]),
         Content::Events(events) => attempt::replay(with_usage(events, &seen)),
         // Nobody asks for it as a stream.
-        Content::Made(_) => VecDeque::new(),
+        Content::Made(_) | Content::Heard(_) => VecDeque::new(),
     };
     Begun {
         body: Box::pin(futures::stream::empty()),

@@ -7,6 +7,7 @@ use crate::answer::Attempt;
 use crate::ask::Ask;
 use crate::faults::{self, Blame};
 use crate::fleet::{Candidate, Fleet};
+use crate::hear::Tape;
 use crate::limits::Permit;
 use crate::persist::Persist;
 use crate::ports::{BooksError, Mark, Posted};
@@ -48,6 +49,8 @@ pub struct Tab {
     choices: u32,
     /// Of pictures, where it is they that are made.
     canvas: Option<Canvas>,
+    /// The file, where one is to be heard.
+    tape: Option<Arc<Tape>>,
     /// The budgets that its hold falls under.
     caps: Vec<Cap>,
     /// What it took from its caller's limits.
@@ -93,6 +96,7 @@ impl Tab {
             output_max: brief.max_output,
             choices: brief.n.max(1),
             canvas: (brief.kind == Kind::Image).then_some(brief.canvas),
+            tape: ask.words.hear().map(|hear| hear.tape.clone()),
             caps: Vec::new(),
             permit,
             cost_max: ask.leave.as_deref().and_then(|leave| leave.cost_max.as_ref()).map(|(most, _)| *most),
@@ -350,6 +354,14 @@ impl Tab {
             let candidate = &self.fleet.candidates[flight.candidate];
             let used = candidate.provider.adapter.voice().map(|v| v.usage(&candidate.card, &self.said, 0));
             return Usage { estimated: true, partial: true, ..used.unwrap_or_default() };
+        }
+        if let Some(tape) = &self.tape {
+            // What was not sent to its end was not heard.
+            if !tape.is_over() {
+                return Usage::default();
+            }
+            let card = &self.fleet.candidates[flight.candidate].card;
+            return Usage { partial: true, ..providers::sound_ahead(card, tape.millis(), false) };
         }
         if let Some(canvas) = self.canvas {
             let card = &self.fleet.candidates[flight.candidate].card;

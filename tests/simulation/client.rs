@@ -151,7 +151,7 @@ async fn visit(relay: &Arc<Relay>, world: &World, ask: Ask, errand: &Errand, dia
                         h.whole(&serde_json::from_slice(bytes).expect("a whole answer is JSON"))
                     }
                     Content::Events(events) => events.iter().for_each(|e| h.event(e)),
-                    Content::Made(_) => panic!("a chat was asked for"),
+                    Content::Made(_) | Content::Heard(_) => panic!("a chat was asked for"),
                 }
                 h.end = End::Whole(bill.clone());
             });

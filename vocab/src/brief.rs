@@ -1,6 +1,6 @@
 //! What can be told of a request without building a tree of it.
 
-use crate::{Canvas, Caps, Effort, Kind};
+use crate::{Canvas, Caps, Effort, Kind, Length};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use std::ops::Range;
@@ -29,6 +29,8 @@ pub struct Brief {
     pub kind: Kind,
     /// Of pictures.
     pub canvas: Canvas,
+    /// Of sound that is to be read.
+    pub length: Length,
 }
 
 impl Brief {

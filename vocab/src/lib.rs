@@ -17,6 +17,7 @@ mod price;
 mod speech;
 mod task;
 mod time;
+mod transcript;
 mod usage;
 
 pub use brief::{Brief, RawChat, Span, Spans};
@@ -36,4 +37,5 @@ pub use price::{Change, Price, Rates, Tier};
 pub use speech::{Codec, Sound, Speak, Utterance};
 pub use task::{Canvas, Draw, Embed, Form, Grade, Made, Picture, RawTask, Task};
 pub use time::{Duration, Instant};
+pub use transcript::{Length, Listen, Said, Script, Transcript};
 pub use usage::{Bucket, Modifiers, Usage};

@@ -157,7 +157,7 @@ fn told(
                     let answer = Whole { events: &events, served: &served, bill: &bill, credits: &credits };
                     Bytes::from(client.whole(of, &answer))
                 }
-                Content::Raw(_) | Content::Made(_) => return Err(untold(call.id)),
+                Content::Raw(_) | Content::Made(_) | Content::Heard(_) => return Err(untold(call.id)),
             };
             heads::whole(&mut response.fields, &served, &bill, &credits);
             response.body = bytes.into();

@@ -139,6 +139,13 @@ pub fn whole(out: &mut Fields, who: &Served, sum: &Bill, credits: &Credits) {
     bill(out, who, sum, credits);
 }
 
+/// Of a transcript, which is not always JSON.
+pub fn heard(out: &mut Fields, kind: &str, who: &Served, sum: &Bill, credits: &Credits) {
+    out.text("content-type", kind);
+    served(out, who);
+    bill(out, who, sum, credits);
+}
+
 /// Of an answer out of the cache, besides what it had: that it is one, and that it cost nothing.
 pub fn cached(out: &mut Fields, age: Duration, available: vocab::Pico, settings: &policy::Settings) {
     let credits = report::credits(settings);

@@ -12,6 +12,7 @@ mod explain;
 mod fields;
 mod generate;
 mod heads;
+mod hearing;
 mod issuers;
 mod keys;
 mod limits;

@@ -29,26 +29,19 @@ where
     B: Body<Data = Bytes> + Send,
     B::Error: Display,
 {
-    if let Some(coding) = headers.get(CONTENT_ENCODING).filter(|c| c.as_bytes() != b"identity") {
-        let coding = String::from_utf8_lossy(coding.as_bytes()).chars().take(32).collect::<String>();
-        return Err(Refusal::new(
-            415,
-            "unsupported_encoding",
-            format!("Bodies must not be compressed; this one's Content-Encoding is {coding:?}."),
-        ));
-    }
-    let promised = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    plain(headers)?;
+    let promised = promised(headers);
     if promised.is_some_and(|n| n > most as u64) {
-        return Err(too_large(most));
+        return Err(too_large(most as u64));
     }
     let mut body = pin!(body);
-    let mut patience = Patience { idle, clock, since: None, timer: None };
+    let mut patience = Patience::new(idle, clock);
     let mut first = Bytes::new();
     let mut rest: Option<BytesMut> = None;
     while let Some(data) = next(&mut body, &mut patience).await? {
         let length = rest.as_ref().map_or(first.len(), BytesMut::len);
         if length + data.len() > most {
-            return Err(too_large(most));
+            return Err(too_large(most as u64));
         }
         match &mut rest {
             None if first.is_empty() => first = data,
@@ -65,9 +58,24 @@ where
     Ok(rest.map_or(first, BytesMut::freeze))
 }
 
+/// Nothing but the bytes themselves is understood.
+pub(super) fn plain(headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(coding) = headers.get(CONTENT_ENCODING).filter(|c| c.as_bytes() != b"identity") else {
+        return Ok(());
+    };
+    let coding = String::from_utf8_lossy(coding.as_bytes()).chars().take(32).collect::<String>();
+    let message = format!("Bodies must not be compressed; this one's Content-Encoding is {coding:?}.");
+    Err(Refusal::new(415, "unsupported_encoding", message))
+}
+
+/// How long the body is to be, where that is said.
+pub(super) fn promised(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok())
+}
+
 /// How long nothing may come. The clock is only asked when the body is not ready, and one timer serves for many waits: it is
 /// set again when it rings and meanwhile something came.
-struct Patience<'a> {
+pub(super) struct Patience<'a> {
     idle: Duration,
     clock: &'a dyn Clock,
     /// Since when nothing came; None while something does.
@@ -75,7 +83,11 @@ struct Patience<'a> {
     timer: Option<BoxFuture<'a, ()>>,
 }
 
-impl Patience<'_> {
+impl<'a> Patience<'a> {
+    pub fn new(idle: Duration, clock: &'a dyn Clock) -> Self {
+        Self { idle, clock, since: None, timer: None }
+    }
+
     /// Ready when it is over.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let since = *self.since.get_or_insert_with(|| self.clock.now());
@@ -92,7 +104,10 @@ impl Patience<'_> {
 }
 
 /// The next data frame with something in it; None at the end.
-async fn next<B>(body: &mut Pin<&mut B>, patience: &mut Patience<'_>) -> Result<Option<Bytes>, Refusal>
+pub(super) async fn next<B>(
+    body: &mut Pin<&mut B>,
+    patience: &mut Patience<'_>,
+) -> Result<Option<Bytes>, Refusal>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Display,
@@ -126,7 +141,7 @@ where
     .await
 }
 
-fn too_large(most: usize) -> Refusal {
+pub(super) fn too_large(most: u64) -> Refusal {
     Refusal::new(
         413,
         "body_too_large",

@@ -31,6 +31,10 @@ pub enum Place {
     Images,
     /// OpenAI's image edits.
     Edits,
+    /// OpenAI's transcriptions.
+    Transcriptions,
+    /// The same, in English.
+    Translations,
     /// Gemini's `embedContent`.
     Embed,
     /// Gemini's `batchEmbedContents`.
@@ -148,7 +152,7 @@ const fn gemini(template: &'static str, methods: &'static [Method], place: Place
 }
 
 /// All of them, the busiest first; of those that fit one path, the one with an end of its own.
-pub const ROUTES: [Route; 55] = [
+pub const ROUTES: [Route; 57] = [
     openai("/v1/chat/completions", POST, Place::Chat),
     openai("/v1/responses", POST, Place::Responses),
     anthropic("/v1/messages", Place::Messages),
@@ -161,6 +165,8 @@ pub const ROUTES: [Route; 55] = [
     elevenlabs("/v1/text-to-speech/{voice}/stream", Place::TextToSpeech),
     elevenlabs("/v1/text-to-speech/{voice}", Place::TextToSpeech),
     route("/api/voice/voices", GET, Place::Voices, Gate::Caller),
+    openai("/v1/audio/transcriptions", POST, Place::Transcriptions),
+    openai("/v1/audio/translations", POST, Place::Translations),
     anthropic("/v1/messages/count_tokens", Place::MessagesCount),
     gemini("/v1beta/models/{model}:generateContent", POST, Place::Generate),
     gemini("/v1beta/models/{model}:streamGenerateContent", POST, Place::GenerateStream),

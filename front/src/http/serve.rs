@@ -252,6 +252,10 @@ impl Front {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Display,
     {
+        if let Place::Transcriptions | Place::Translations = route.place {
+            // The file goes by while it comes.
+            return Box::pin(self.hear(call, route.place == Place::Translations, body, response)).await;
+        }
         let body = if matches!(call.head.method, Method::POST | Method::PATCH) {
             let idle = Duration::from_millis(call.settings.body_idle_ms);
             read::whole(&call.head.headers, body, call.settings.body_max, idle, self.relay.clock()).await?
@@ -302,6 +306,8 @@ impl Front {
             Place::Tts => return self.tts(call, body, response).await,
             Place::TextToSpeech => return self.text_to_speech(call, body, response).await,
             Place::Voices => tell(response, &self.voices()),
+            // They take a body that is not read yet.
+            Place::Transcriptions | Place::Translations => {}
             Place::Embed => return self.embed(call, body, Form::One, response).await,
             Place::EmbedBatch => return self.embed(call, body, Form::Batch, response).await,
             Place::Responses => return self.responses(call, body, response).await,

@@ -89,7 +89,7 @@ impl Front {
             Content::Made(made) => {
                 told(call, form, &made, &served, &bill.usage).ok_or_else(|| untold(call.id))?.into()
             }
-            Content::Events(_) => return Err(untold(call.id)),
+            Content::Events(_) | Content::Heard(_) => return Err(untold(call.id)),
         };
         heads::whole(&mut response.fields, &served, &bill, &credits(call.settings));
         Ok(bill.upstream)

@@ -9,6 +9,7 @@ mod parse;
 pub(crate) mod survey;
 #[cfg(test)]
 mod tests;
+pub mod transcripts;
 mod whole;
 pub(crate) mod write;
 

@@ -4,11 +4,14 @@
 //! text stands in the query; a reply's head says how many characters are billed; errors have three shapes.
 
 pub(crate) mod aura;
+mod ear;
 mod fault;
 mod voice;
 
+pub(crate) use ear::{plain, results};
+
 use crate::speaker::Speaker;
-use crate::{BadAddress, Voice, entrance};
+use crate::{BadAddress, Ear, Voice, entrance};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use vocab::{Dialect, Fault, Instant, Kind};
 
@@ -29,11 +32,20 @@ impl Speaker for Deepgram {
 
     fn path(&self, kind: Kind, model: &str) -> Option<&'static str> {
         let flux = model.starts_with(voice::FLUX);
-        (kind == Kind::Tts).then_some(if flux { "v2/speak" } else { "v1/speak" })
+        match kind {
+            Kind::Tts if flux => Some("v2/speak"),
+            Kind::Tts => Some("v1/speak"),
+            Kind::Stt => Some("v1/listen"),
+            _ => None,
+        }
     }
 
     fn voice(&self) -> &'static dyn Voice {
         &voice::Mouth
+    }
+
+    fn ear(&self) -> Option<&'static dyn Ear> {
+        Some(&ear::Listener)
     }
 
     fn request_id(&self) -> Option<&'static HeaderName> {

@@ -3,11 +3,12 @@
 //! What it does that others do not: the voice stands in the path, codec and figures in one word of the query; it is told
 //! what is said before and after a text, so that tone carries over; a reply's head says what it cost, in credits.
 
+mod ear;
 mod fault;
 mod voice;
 
 use crate::speaker::Speaker;
-use crate::{BadAddress, Voice, entrance};
+use crate::{BadAddress, Ear, Voice, entrance};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use vocab::{Dialect, Fault, Instant, Kind};
 
@@ -26,11 +27,19 @@ impl Speaker for Elevenlabs {
     }
 
     fn path(&self, kind: Kind, _: &str) -> Option<&'static str> {
-        (kind == Kind::Tts).then_some("v1/text-to-speech")
+        match kind {
+            Kind::Tts => Some("v1/text-to-speech"),
+            Kind::Stt => Some("v1/speech-to-text"),
+            _ => None,
+        }
     }
 
     fn voice(&self) -> &'static dyn Voice {
         &voice::Mouth
+    }
+
+    fn ear(&self) -> Option<&'static dyn Ear> {
+        Some(&ear::Listener)
     }
 
     fn request_id(&self) -> Option<&'static HeaderName> {

@@ -1,6 +1,6 @@
 //! How each server speaks OpenAI's dialect. An accent is a constant: a new server is a new one.
 
-use super::Mouth;
+use super::{Listener, Mouth};
 use vocab::Caps;
 
 /// The name of the field that limits the output.
@@ -63,6 +63,8 @@ pub struct Accent {
     pub edits: bool,
     /// Speaks; None where it does not.
     pub mouth: Option<Mouth>,
+    /// Listens; None where it does not.
+    pub listener: Option<Listener>,
 }
 
 /// The fields that only OpenAI's own servers know and that change the answer or what is kept of it.
@@ -104,6 +106,7 @@ pub const OPENAI: Accent = Accent {
     tasks: true,
     edits: true,
     mouth: Some(Mouth::Openai),
+    listener: Some(Listener::Openai),
 };
 
 /// What servers other than OpenAI's cannot be told.
@@ -139,6 +142,7 @@ pub const GROQ: Accent = Accent {
     tasks: false,
     edits: false,
     mouth: Some(Mouth::Orpheus),
+    listener: Some(Listener::Groq),
     ..OPENAI
 };
 
@@ -158,6 +162,7 @@ pub const COMPATIBLE: Accent = Accent {
     finish_is_end: true,
     edits: false,
     mouth: Some(Mouth::Plain),
+    listener: Some(Listener::Plain),
     ..OPENAI
 };
 
@@ -168,6 +173,7 @@ pub const LOCAL_LLAMACPP: Accent = Accent {
     user: false,
     finish_is_end: false,
     mouth: None,
+    listener: None,
     ..COMPATIBLE
 };
 
@@ -186,6 +192,7 @@ pub const OLLAMA: Accent = Accent {
     user: false,
     finish_is_end: false,
     mouth: None,
+    listener: None,
     ..COMPATIBLE
 };
 

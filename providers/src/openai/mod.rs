@@ -1,6 +1,7 @@
 //! OpenAI's chat completions, which Groq and every local server speak with an [`Accent`].
 
 mod accent;
+mod ear;
 mod encode;
 mod fault;
 mod glance;
@@ -19,6 +20,7 @@ mod watch;
 mod tests;
 
 pub use accent::{Accent, COMPATIBLE, EffortField, GROQ, LOCAL_LLAMACPP, LimitField, OLLAMA, OPENAI, VLLM};
+pub use ear::Listener;
 pub(crate) use encode::{effort_for, tool as tool_json};
 pub(crate) use fault::{of as fault, within as fault_within};
 pub(crate) use messages::data_url_of;
@@ -27,7 +29,7 @@ pub(crate) use read::{call_id, read_frame, read_whole};
 pub use voice::Mouth;
 pub(crate) use watch::Chunks;
 
-use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, Voice, entrance};
+use crate::{Adapter, Address, BadAddress, Ear, Glance, Product, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
@@ -101,6 +103,7 @@ impl Adapter for OpenAi {
         match kind {
             Kind::Chat => true,
             Kind::Tts => self.0.mouth.is_some(),
+            Kind::Stt => self.0.listener.is_some(),
             kind => self.0.tasks && task::path(kind).is_some(),
         }
     }
@@ -123,6 +126,10 @@ impl Adapter for OpenAi {
 
     fn voice(&self) -> Option<&'static dyn Voice> {
         self.0.mouth.as_ref().map(|mouth| mouth as &dyn Voice)
+    }
+
+    fn ear(&self) -> Option<&'static dyn Ear> {
+        self.0.listener.as_ref().map(|listener| listener as &dyn Ear)
     }
 
     fn request_id(&self) -> Option<&'static HeaderName> {

@@ -16,6 +16,7 @@ pub(super) const fn path(kind: Kind) -> Option<&'static str> {
         Kind::Embedding => Some("embeddings"),
         Kind::Image => Some("images/generations"),
         Kind::Tts => Some("audio/speech"),
+        Kind::Stt => Some(super::ear::PATH),
         _ => None,
     }
 }

@@ -29,7 +29,7 @@ pub(crate) use seal::is_sealed;
 pub(crate) use watch::Items;
 
 use crate::openai::{OPENAI, OpenAi, X_REQUEST_ID};
-use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, Voice, entrance};
+use crate::{Adapter, Address, BadAddress, Ear, Glance, Product, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
@@ -146,6 +146,10 @@ impl Adapter for Responses {
 
     fn voice(&self) -> Option<&'static dyn Voice> {
         BESIDE.voice()
+    }
+
+    fn ear(&self) -> Option<&'static dyn Ear> {
+        BESIDE.ear()
     }
 
     fn request_id(&self) -> Option<&'static HeaderName> {

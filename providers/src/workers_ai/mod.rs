@@ -3,6 +3,7 @@
 //! Two families of text models live behind one path: the native shape (`response`, flat tool calls) and OpenAI's
 //! chat completions. Which one a model belongs to is told by its reply. The request is written so that both take it.
 
+mod ear;
 mod encode;
 mod fault;
 mod read;
@@ -16,7 +17,7 @@ pub use fault::fault_from_text;
 pub(crate) use task::steps;
 
 use crate::glance::by_decoding;
-use crate::{Adapter, Address, BadAddress, Glance, Product, Reading, Voice, entrance};
+use crate::{Adapter, Address, BadAddress, Ear, Glance, Product, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl Adapter for WorkersAi {
     }
 
     fn takes(&self, kind: Kind) -> bool {
-        matches!(kind, Kind::Chat | Kind::Embedding | Kind::Image | Kind::Tts)
+        matches!(kind, Kind::Chat | Kind::Embedding | Kind::Image | Kind::Tts | Kind::Stt)
     }
 
     fn texts_max(&self) -> usize {
@@ -116,6 +117,10 @@ impl Adapter for WorkersAi {
 
     fn voice(&self) -> Option<&'static dyn Voice> {
         Some(&voice::Mouth)
+    }
+
+    fn ear(&self) -> Option<&'static dyn Ear> {
+        Some(&ear::Listener)
     }
 
     fn request_id(&self) -> Option<&'static HeaderName> {

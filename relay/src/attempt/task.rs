@@ -29,7 +29,7 @@ pub(super) fn prepare(
             let calls = embed.texts.chunks(adapter.texts_max().max(1)).map(|texts| encode(&part(texts)));
             let mut calls = calls.collect::<Result<Vec<_>, _>>()?.into_iter();
             let call = calls.next().ok_or_else(|| Fault::Unfit("input: there is none".into()))?;
-            Ok(Prepared { call, more: calls.collect(), passes: false })
+            Ok(Prepared { call, more: calls.collect(), passes: false, framed: None })
         }
         task => Ok(Prepared::one(encode(&task)?, passes)),
     }

@@ -18,6 +18,7 @@ pub(super) struct Choices {
     chat: Vec<usize>,
     image: Vec<usize>,
     speech: Vec<usize>,
+    stt: Vec<usize>,
     /// Deployments of one model; None where there are several models and none is named.
     embedding: Option<Vec<usize>>,
     /// Every embedding model by its name.
@@ -73,9 +74,9 @@ impl Choices {
             }
             None => (embeddings.len() < 2).then_some(vectors),
         };
-        let (chat, image, speech) = (all(Kind::Chat), all(Kind::Image), all(Kind::Tts));
-        let (chat, image, speech) = (chat.collect(), image.collect(), speech.collect());
-        Ok(Self { chat, image, speech, embedding, embeddings })
+        let (chat, image) = (all(Kind::Chat).collect(), all(Kind::Image).collect());
+        let (speech, stt) = (all(Kind::Tts).collect(), all(Kind::Stt).collect());
+        Ok(Self { chat, image, speech, stt, embedding, embeddings })
     }
 
     pub fn of_kind(&self, kind: Kind) -> Result<&[usize], Trouble> {
@@ -84,6 +85,7 @@ impl Choices {
             Kind::Embedding => self.embedding.as_deref(),
             Kind::Image => Some(&*self.image),
             Kind::Tts => Some(&*self.speech),
+            Kind::Stt => Some(&*self.stt),
             // Whoever asks for a chat is told what each candidate lacks, so there is always a list.
             _ => return Ok(&self.chat),
         };

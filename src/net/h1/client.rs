@@ -5,12 +5,14 @@
 
 use super::buffer::{self, Appetite, COPIED_MAX, SPARE};
 use super::chunked::{Decoder, End};
+use super::compose::Frames;
 use super::framing::{self, Ends};
-use super::{compose, head};
+use super::{chunked, compose, head};
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode, Uri};
+use relay::ports::{ByteStream, Upload};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -34,17 +36,40 @@ pub struct Message {
     /// With the body, where that is small.
     head: Vec<u8>,
     body: Vec<Bytes>,
+    /// What of the body is not there yet.
+    coming: Option<Coming>,
+}
+
+/// A body that is sent as it comes.
+struct Coming {
+    /// None where it is over, or broke off.
+    body: Option<ByteStream>,
+    /// How much of it is missing, where its length was said.
+    left: Option<u64>,
+    /// Some of it was taken: it cannot be sent again.
+    begun: bool,
+    broken: bool,
 }
 
 impl Message {
     pub fn new(method: Method, uri: &Uri, headers: &HeaderMap, body: Segments) -> Option<Self> {
         let length = body.len();
         let mut body = body.0;
-        let mut head = compose::request(&method, uri, uri.authority()?, headers, length);
+        let framed = if length > 0 { Frames::Length(length as u64) } else { Frames::Nothing };
+        let mut head = compose::request(&method, uri, uri.authority()?, headers, framed);
         if length <= COPIED_MAX {
             body.drain(..).for_each(|piece| head.extend_from_slice(&piece));
         }
-        Some(Self { method, head, body })
+        Some(Self { method, head, body, coming: None })
+    }
+
+    /// With a body that is sent as it comes.
+    pub fn upload(uri: &Uri, headers: &HeaderMap, upload: Upload) -> Option<Self> {
+        let Upload { length, body } = upload;
+        let framed = length.map_or(Frames::Chunked, Frames::Length);
+        let head = compose::request(&Method::POST, uri, uri.authority()?, headers, framed);
+        let coming = Some(Coming { body: Some(body), left: length, begun: false, broken: false });
+        Some(Self { method: Method::POST, head, body: Vec::new(), coming })
     }
 
     fn poll_write<T: AsyncWrite + Unpin>(
@@ -53,18 +78,79 @@ impl Message {
         cx: &mut Context<'_>,
         at: &mut usize,
     ) -> Poll<io::Result<()>> {
-        let pieces = std::iter::once(self.head.as_slice()).chain(self.body.iter().map(|piece| &piece[..]));
-        ready!(buffer::write(io, cx, pieces, at))?;
-        ready!(Pin::new(io).poll_flush(cx))?;
+        loop {
+            let pieces =
+                std::iter::once(self.head.as_slice()).chain(self.body.iter().map(|piece| &piece[..]));
+            ready!(buffer::write(io, cx, pieces, at))?;
+            ready!(Pin::new(&mut *io).poll_flush(cx))?;
+            let Some(coming) = &mut self.coming else { break };
+            let next = ready!(coming.poll(cx))?;
+            *at = 0;
+            self.head.clear();
+            match next {
+                Some((size, pieces)) => {
+                    self.head.extend_from_slice(&size);
+                    self.body = pieces;
+                }
+                None => self.coming = None,
+            }
+        }
         // What was written is never sent again.
         drop(self.take());
         Poll::Ready(Ok(()))
     }
 
+    /// Nothing of it can have been read by anybody, and all of it is at hand.
+    fn is_untouched(&self, at: usize) -> bool {
+        at == 0 && self.coming.as_ref().is_none_or(|coming| !coming.begun)
+    }
+
     /// All of it, for who writes the rest, or nobody.
     fn take(&mut self) -> Self {
         let (head, body) = (std::mem::take(&mut self.head), std::mem::take(&mut self.body));
-        Self { method: self.method.clone(), head, body }
+        Self { method: self.method.clone(), head, body, coming: self.coming.take() }
+    }
+}
+
+/// The size of a chunk, where there are chunks, and what follows it.
+type Piece = (Vec<u8>, Vec<Bytes>);
+
+impl Coming {
+    /// The next piece of the body as it is sent; None behind its end.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Piece>>> {
+        self.begun = true;
+        loop {
+            let Some(body) = &mut self.body else { return Poll::Ready(Ok(None)) };
+            let Some(next) = ready!(body.as_mut().poll_next(cx)) else {
+                self.body = None;
+                return Poll::Ready(match self.left {
+                    None => Ok(Some((Vec::new(), vec![Bytes::from_static(chunked::BODY_END)]))),
+                    Some(0) => Ok(None),
+                    Some(left) => Err(self.breaks(&format!("{left} bytes of the body are missing"))),
+                });
+            };
+            let piece = match next {
+                Ok(piece) if piece.is_empty() => continue,
+                Ok(piece) => piece,
+                Err(fault) => return Poll::Ready(Err(self.breaks(fault.message()))),
+            };
+            let Some(left) = &mut self.left else {
+                let mut size = Vec::with_capacity(12);
+                chunked::size_line(&mut size, piece.len());
+                return Poll::Ready(Ok(Some((size, vec![piece, Bytes::from_static(chunked::CHUNK_END)]))));
+            };
+            let Some(rest) = left.checked_sub(piece.len() as u64) else {
+                return Poll::Ready(Err(self.breaks("the body is longer than was said")));
+            };
+            *left = rest;
+            return Poll::Ready(Ok(Some((Vec::new(), vec![piece]))));
+        }
+    }
+
+    /// What was to be sent is not to be had: nobody may take what was for all of it.
+    fn breaks(&mut self, why: &str) -> io::Error {
+        (self.body, self.broken) = (None, true);
+        io::Error::other(format!("the body broke off: {why}"))
     }
 }
 
@@ -142,8 +228,11 @@ impl<L: Lease> Calling<L> {
         let Some(lease) = &mut self.lease else { return Poll::Pending };
         if self.written.is_none() {
             match message.poll_write(lease, cx, &mut self.at) {
-                Poll::Ready(Err(error)) if self.at == 0 => {
+                Poll::Ready(Err(error)) if message.is_untouched(self.at) => {
                     return Poll::Ready(Err(Lost { unsent: true, why: error.to_string() }));
+                }
+                Poll::Ready(Err(error)) if message.coming.as_ref().is_some_and(|coming| coming.broken) => {
+                    return Poll::Ready(Err(Lost { unsent: false, why: error.to_string() }));
                 }
                 Poll::Ready(result) => self.written = Some(result),
                 Poll::Pending => {}

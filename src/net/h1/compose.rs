@@ -60,17 +60,29 @@ pub fn response(status: StatusCode, fields: &str, sends: Sends, keep: bool) -> V
     out
 }
 
-/// The head of a request with a body of that length, in origin form, as HTTP/1.1 wants it. With room for a small body.
+/// How a request's body is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frames {
+    Nothing,
+    Length(u64),
+    Chunked,
+}
+
+/// The head of a request whose body is framed so, in origin form, as HTTP/1.1 wants it. With room for a small body.
 pub fn request(
     method: &Method,
     uri: &Uri,
     authority: &Authority,
     headers: &HeaderMap,
-    length: usize,
+    frames: Frames,
 ) -> Vec<u8> {
     let path = uri.path_and_query().map_or("/", |p| p.as_str());
     let mut out = buffer::room();
-    out.reserve(128 + path.len() + headers.len() * 48 + length.min(COPIED_MAX));
+    let length = match frames {
+        Frames::Length(length) => usize::try_from(length).unwrap_or(usize::MAX).min(COPIED_MAX),
+        _ => 0,
+    };
+    out.reserve(128 + path.len() + headers.len() * 48 + length);
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     if !path.starts_with('/') {
@@ -87,8 +99,12 @@ pub fn request(
             field(&mut out, name.as_str(), value.as_bytes());
         }
     }
-    if length > 0 {
-        field(&mut out, "content-length", itoa::Buffer::new().format(length).as_bytes());
+    match frames {
+        Frames::Nothing => {}
+        Frames::Length(length) => {
+            field(&mut out, "content-length", itoa::Buffer::new().format(length).as_bytes());
+        }
+        Frames::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
     out.extend_from_slice(b"\r\n");
     out

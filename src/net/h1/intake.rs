@@ -126,6 +126,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
         }
     }
 
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        appetite: &mut Appetite,
+    ) -> Poll<Result<Bytes, BrokenOff>> {
+        if self.held.is_empty() {
+            match ready!(buffer::read(&mut self.io, cx, appetite)) {
+                Ok(read) if !read.is_empty() => self.held = read.freeze(),
+                Ok(_) | Err(_) => return Poll::Ready(Err(BrokenOff(self.left))),
+            }
+        }
+        let here = self.left.min(self.held.len() as u64);
+        self.left -= here;
+        let piece = self.held.split_to(usize::try_from(here).unwrap_or(0));
+        if self.held.is_empty() {
+            // An empty rest would keep the block.
+            self.held = Bytes::new();
+        }
+        Poll::Ready(Ok(piece))
+    }
+
     fn poll_body(&mut self, cx: &mut Context<'_>, body: &mut BytesMut) -> Poll<Result<(), BrokenOff>> {
         if body.capacity() == 0 {
             let promised = usize::try_from(self.left).unwrap_or(usize::MAX).min(PROMISED_MAX);
@@ -173,10 +194,12 @@ pub fn lock<T>(shared: &Shared<T>) -> MutexGuard<'_, Wire<T>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The body of a request, in one piece however it comes. An empty frame says that something came and more is missing.
+/// The body of a request, in one piece however it comes; but a form as it comes, as a file may be in it. An empty frame says
+/// that something came and more is missing.
 pub enum Body<'a, T> {
     Whole(Option<Bytes>),
     Coming { from: &'a Shared<T>, body: BytesMut },
+    Pieces { from: &'a Shared<T>, appetite: Appetite },
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> http_body::Body for Body<'_, T> {
@@ -190,6 +213,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> http_body::Body for Body<'_, T> {
         let this = self.get_mut();
         match this {
             Self::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Self::Pieces { from, appetite } => {
+                let mut wire = lock(from);
+                let result = ready!(wire.poll_piece(cx, appetite));
+                let over = wire.left == 0;
+                drop(wire);
+                if over || result.is_err() {
+                    *this = Self::Whole(None);
+                }
+                Poll::Ready(Some(result.map(Frame::data)))
+            }
             Self::Coming { from, body } => {
                 let mut wire = lock(from);
                 let result = ready!(wire.poll_body(cx, body));
@@ -221,6 +254,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> http_body::Body for Body<'_, T> {
             Self::Coming { from, body } => {
                 SizeHint::with_exact(lock(from).left.saturating_add(body.len() as u64))
             }
+            Self::Pieces { from, .. } => SizeHint::with_exact(lock(from).left),
         }
     }
 }

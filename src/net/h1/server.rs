@@ -10,7 +10,8 @@ use super::intake::{Body, Came, Shared, Wire, lock};
 use super::{head::Plain, unusual};
 use bytes::{Buf, Bytes};
 use front::Response;
-use http::Request;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Request};
 use http_body::Body as _;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -68,6 +69,7 @@ where
         let method = request.method().clone();
         let body = match lock(&wire).whole_body() {
             Some(body) => Body::Whole(Some(body).filter(|body| !body.is_empty())),
+            None if is_form(request.headers()) => Body::Pieces { from: &wire, appetite: Appetite::default() },
             None => Body::Coming { from: &wire, body: bytes::BytesMut::new() },
         };
         // Boxed, so that it is gone once the answer begins.
@@ -93,6 +95,13 @@ where
     }
     let wire = wire.into_inner().unwrap_or_else(PoisonError::into_inner);
     Box::pin(end(wire.io, false)).await;
+}
+
+/// Whether a body is a form, in which files are sent.
+fn is_form(headers: &HeaderMap) -> bool {
+    const FORM: &[u8] = b"multipart/form-data";
+    let kind = headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes());
+    kind.and_then(|kind| kind.get(..FORM.len())).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM))
 }
 
 /// Says that nothing more comes. Where the client is `still_sending`, what nobody wants is read until it has done with it.
