@@ -7,8 +7,9 @@ use crate::prose::{self, hash};
 use crate::scenario::{Flavour, Model, Provider};
 use crate::schema;
 use crate::seen::Figures;
+use crate::sound;
 use crate::task::Task;
-use crate::tokens::{first_tokens, tokens};
+use crate::tokens::{AUDIO_TOKENS, chars, first_tokens, tokens};
 use crate::trouble::{Kind, Troubles};
 use serde_json::{Value, json};
 use vocab::{Caps, Dialect, Dice, Effort};
@@ -91,11 +92,18 @@ pub(crate) struct Given<'a> {
 pub(crate) fn answer(given: &Given<'_>) -> Answer {
     let Given { provider, model, ask, .. } = given;
     if let Some(task) = &ask.task {
-        let output = match task {
-            Task::Vectors(_) => 0,
-            Task::Pictures(wanted) => wanted.tokens * u64::from(wanted.n),
-        };
-        let figures = Figures { input: ask.input_tokens(), output, ..Figures::default() };
+        let mut figures = Figures { input: ask.input_tokens(), ..Figures::default() };
+        match task {
+            Task::Vectors(_) => {}
+            Task::Pictures(wanted) => figures.output = wanted.tokens * u64::from(wanted.n),
+            Task::Speech(wanted) if !given.troubles.has(Kind::ZeroTokens) => {
+                let made = sound::passages(&wanted.text, model.ms_per_character, wanted.percent);
+                figures.characters = chars(&wanted.text);
+                figures.audio_ms = made.iter().map(|passage| passage.ms).sum();
+                figures.output = (figures.audio_ms * AUDIO_TOKENS).div_ceil(1000);
+            }
+            Task::Speech(wanted) => figures.characters = chars(&wanted.text),
+        }
         return Answer { id: hash(&[ask.last_user.as_bytes()]), choices: vec![], figures };
     }
     let turns: Vec<u8> = ask.turns.iter().flat_map(|t| t.hash.to_le_bytes()).collect();

@@ -11,6 +11,7 @@ use crate::schedule::{self, Moment};
 use crate::script::{End, Script};
 use crate::seen::{Figures, Outcome, Progress, Seen, credential, sha256};
 use crate::state::State;
+use crate::task::Task;
 use crate::trouble::{Kind, Trouble, Troubles};
 use crate::wire::{self, Framing, Pace, Played};
 use bytes::Bytes;
@@ -138,6 +139,7 @@ impl Lab {
             | Route::Images
             | Route::Edits
             | Route::Embed { .. }
+            | Route::Speak { .. }
             | Route::Unknown => None,
         };
         if let Some(body) = told {
@@ -221,7 +223,15 @@ impl Lab {
         };
         let answer = answer::answer(&given);
         note.made = answer.figures;
-        let troubles = note.troubles.clone();
+        let mut pace = Pace::of(model.ttft_ms, model.tokens_per_s, dice);
+        let mut troubles = note.troubles.clone();
+        if let Some(Task::Speech(_)) = ask.task {
+            pace.token = Duration::from_micros(1_000 / u64::from(model.realtime));
+            if let Some(slow) = troubles.get(Kind::SlowTokens) {
+                pace.token = Duration::from_millis(slow.ms.unwrap_or(1_000)) / 100;
+                troubles.0.retain(|trouble| trouble.kind != Kind::SlowTokens);
+            }
+        }
         let told = Told {
             provider,
             model,
@@ -230,7 +240,6 @@ impl Lab {
             troubles: &troubles,
             created: EPOCH + now.as_secs(),
         };
-        let mut pace = Pace::of(model.ttft_ms, model.tokens_per_s, dice);
         let streamed = ask.stream && !troubles.has(Kind::PlainJson);
         if streamed && ask.showing == Showing::Hidden {
             // Thinking that is not shown takes its time all the same.
@@ -247,9 +256,15 @@ impl Lab {
             (true, Framing::Sse { .. }) => "text/event-stream; charset=utf-8",
             _ => "application/json",
         };
-        let kind = if tongue.bytes(&told).is_some() { "image/png" } else { kind };
+        let kind = match tongue.kind(&told) {
+            Some(sound) if framing == Framing::Bytes && streamed && kind != "text/html; charset=utf-8" => {
+                sound
+            }
+            _ if tongue.bytes(&told).is_some() => "image/png".to_owned(),
+            _ => kind.to_owned(),
+        };
         let headers = tongue.headers(provider, &told);
-        self.script(asked, 200, kind, headers, played, note)
+        self.script(asked, 200, &kind, headers, played, note)
     }
 
     /// A reply that a trouble asks for instead of an answer.
@@ -292,14 +307,14 @@ impl Lab {
         &self,
         asked: &Asked<'_>,
         status: u16,
-        kind: &'static str,
+        kind: &str,
         more: Vec<(&'static str, String)>,
         played: Played,
         note: Note,
     ) -> Script {
         let mut headers = HeaderMap::new();
-        if !kind.is_empty() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        if let Some(kind) = Some(kind).filter(|k| !k.is_empty()).and_then(|k| HeaderValue::try_from(k).ok()) {
+            headers.insert(CONTENT_TYPE, kind);
         }
         if let Some(length) = played.length {
             headers.insert(CONTENT_LENGTH, length.into());

@@ -22,6 +22,7 @@ mod schema;
 mod script;
 mod seen;
 mod sheet;
+pub mod sound;
 mod state;
 mod task;
 mod tokens;

@@ -4,6 +4,7 @@ use crate::answer::Answer;
 use crate::ask::{Ask, Refusal, Why};
 use crate::dialect::{Told, Tongue};
 use crate::scenario::{Flavour, Model, Provider};
+use crate::task::Task;
 use crate::trouble::{Kind, Trouble, Troubles};
 use crate::wire::{self, Pace, Played};
 use vocab::Dialect;
@@ -41,8 +42,9 @@ pub(crate) fn whole_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) -> Pl
         None => wire::sprinkled(tongue.whole(told), told.troubles).to_string().into_bytes(),
     };
     let Answer { figures, .. } = told.answer;
-    // An error in the place of an answer reports nothing.
-    let reported = told.figures().filter(|_| !told.troubles.has(Kind::ErrorFrame));
-    let made = figures.output + figures.reasoning;
+    // An error in the place of an answer reports nothing, nor does this provider of what it spoke.
+    let mute = told.provider.dialect == Dialect::WorkersAi && matches!(told.ask.task, Some(Task::Speech(_)));
+    let reported = told.figures().filter(|_| !told.troubles.has(Kind::ErrorFrame) && !mute);
+    let made = if figures.audio_ms > 0 { figures.audio_ms } else { figures.output + figures.reasoning };
     wire::whole_body(body, reported, made, told.troubles, pace)
 }

@@ -20,6 +20,10 @@ pub struct Figures {
     /// Text and tool arguments of every choice, without reasoning.
     pub output: u64,
     pub reasoning: u64,
+    /// Of a text that was spoken, as they are billed.
+    pub characters: u64,
+    /// Of speech that was made, had all of it been sent.
+    pub audio_ms: u64,
 }
 
 /// What became of a request.

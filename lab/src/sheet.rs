@@ -16,6 +16,11 @@ pub struct ModelSheet {
     pub output_image: Option<String>,
     pub per_tile: Option<String>,
     pub per_step: Option<String>,
+    /// Of speech.
+    pub per_1m_characters: Option<String>,
+    pub per_minute: Option<String>,
+    pub output_audio: Option<String>,
+    pub max_characters: Option<u32>,
     pub input: Option<String>,
     pub output: Option<String>,
     pub cache_read: Option<String>,
@@ -47,6 +52,10 @@ pub fn sheets(scenario: &Scenario) -> Vec<ModelSheet> {
                 output_image: model.output_image.clone(),
                 per_tile: model.per_tile.clone(),
                 per_step: model.per_step.clone(),
+                per_1m_characters: model.per_1m_characters.clone(),
+                per_minute: model.per_minute.clone(),
+                output_audio: model.output_audio.clone(),
+                max_characters: model.max_characters,
                 input: model.input.clone(),
                 output: model.output.clone(),
                 cache_read: model.cache_read.clone(),
@@ -95,8 +104,18 @@ fn entry(sheet: &ModelSheet) -> Value {
         "sources": {"lab": DAY},
     });
     if sheet.kind != Kind::Chat {
-        for field in ["max_output", "latency", "efforts"] {
+        let mute = if sheet.kind == Kind::Tts { "context" } else { "latency" };
+        for field in ["max_output", mute, "efforts"] {
             out.as_object_mut().and_then(|out| out.remove(field));
+        }
+    }
+    if sheet.kind == Kind::Tts {
+        out["caps"] = json!(["audio_out"]);
+        if let Some(latency) = out["latency"].as_object_mut() {
+            latency.remove("tokens_per_s");
+        }
+        if let Some(most) = sheet.max_characters {
+            out["max_characters"] = most.into();
         }
     }
     if let Some((mean, confidence)) = sheet.quality {
@@ -106,7 +125,12 @@ fn entry(sheet: &ModelSheet) -> Value {
 }
 
 fn price(sheet: &ModelSheet) -> Value {
-    let single = [("per_tile", &sheet.per_tile), ("per_step", &sheet.per_step)];
+    let single = [
+        ("per_tile", &sheet.per_tile),
+        ("per_step", &sheet.per_step),
+        ("per_1m_characters", &sheet.per_1m_characters),
+        ("per_minute", &sheet.per_minute),
+    ];
     let single: Map<String, Value> =
         single.into_iter().filter_map(|(name, rate)| Some((name.into(), rate.clone()?.into()))).collect();
     if !single.is_empty() {
@@ -120,6 +144,7 @@ fn price(sheet: &ModelSheet) -> Value {
         ("cache_read", &sheet.cache_read),
         ("cache_write", &sheet.cache_write),
         ("output_image", &sheet.output_image),
+        ("output_audio", &sheet.output_audio),
     ] {
         if let Some(rate) = rate {
             rates.insert(name.into(), rate.clone().into());

@@ -1,7 +1,8 @@
-//! Work that is no chat: vectors of texts, pictures. What is asked for and what is made, in no dialect.
+//! Work that is no chat: vectors of texts, pictures, speech. What is asked for and what is made, in no dialect.
 
 use crate::prose::hash;
 use crate::scenario::Model;
+use crate::sound::Format;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use vocab::Dice;
@@ -11,6 +12,7 @@ use vocab::Dice;
 pub(crate) enum Task {
     Vectors(Vectors),
     Pictures(Pictures),
+    Speech(Speech),
 }
 
 /// Vectors that are wanted.
@@ -35,6 +37,17 @@ pub(crate) struct Pictures {
     /// Told by an address.
     pub url: bool,
     pub tokens: u64,
+}
+
+/// A text that is to be heard.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Speech {
+    pub text: String,
+    pub format: Format,
+    /// Of the usual speed.
+    pub percent: u32,
+    /// As the client calls this request, where the dialect lets it.
+    pub context: Option<String>,
 }
 
 /// Tokens of a made picture, where it is paid for by them.

@@ -21,6 +21,9 @@ pub const FLAT: u64 = 8;
 /// What an image, an audio clip or a file costs, in tokens.
 pub const MEDIA: u64 = 256;
 
+/// A second of speech that is made, in tokens: "25 audio tokens per second".
+pub(crate) const AUDIO_TOKENS: u64 = 25;
+
 pub(crate) const CHARS_PER_TOKEN: usize = 4;
 
 pub(crate) fn chars(text: &str) -> u64 {

@@ -29,9 +29,9 @@ kinds! {
     SlowHead = "slow_head",
     /// No head ever comes.
     NoHead = "no_head",
-    /// After `after` tokens there is a pause of `ms`; without `ms`, for ever.
+    /// After `after` tokens there is a pause of `ms`; without `ms`, for ever. Sound with `after` 0 begins so much later.
     Stall = "stall",
-    /// Every token takes `ms` (default 1 s).
+    /// Every token takes `ms` (default 1 s); of sound every tenth of a second does.
     SlowTokens = "slow_tokens",
     /// After `after` tokens the body ends, properly as HTTP goes, without finish reason or end mark.
     Cut = "cut",
@@ -68,7 +68,7 @@ kinds! {
     /// The prompt is refused for what it says, before anything is made; with `after`, the answer is stopped there.
     /// Gemini and Anthropic refuse with status 200.
     ContentFilter = "content_filter",
-    /// 200 with nothing in it: no text, no reasoning, no call.
+    /// 200 with nothing in it: no text, no reasoning, no call, no sound.
     ZeroTokens = "zero_tokens",
     /// After `after` tokens of a stream an error frame comes and then the end; whole: 200 with an error in it.
     ErrorFrame = "error_frame",
@@ -98,6 +98,13 @@ kinds! {
     LengthLie = "length_lie",
     /// The reply says that it was served at another tier than asked: the price is another one.
     OtherTier = "other_tier",
+    /// After `after` tokens half a frame comes, and the body ends properly as HTTP goes. Of sound: half a sample, frame or page.
+    HalfFrame = "half_frame",
+    /// Sound: there is as much of it as there would be, and all of it is silence.
+    Silence = "silence",
+    /// Sound: it is made at `size` samples a second (default 16,000; 8,000 where that was asked for), whatever was asked for.
+    /// Where its head tells a rate, it tells that one. Codecs of one rate stay what they are.
+    WrongRate = "wrong_rate",
     /// The arguments of tool calls are not valid JSON; where the dialect cannot say so, the call is malformed.
     BadArguments = "bad_arguments",
 }
@@ -151,7 +158,8 @@ impl fmt::Display for Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trouble {
     pub kind: Kind,
-    /// Tokens of the answer (reasoning and tool arguments included) that come before it. Rounded up to a whole frame.
+    /// Tokens of the answer (reasoning and tool arguments included) that come before it; of sound, milliseconds. Rounded to
+    /// whole frames.
     pub after: Option<u32>,
     pub ms: Option<u64>,
     pub status: Option<u16>,

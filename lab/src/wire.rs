@@ -26,6 +26,8 @@ pub(crate) enum Data {
     Text(&'static str),
     /// Bytes between frames, as they are.
     Raw(&'static str),
+    /// A part of a body that has no frames.
+    Bytes(Bytes),
 }
 
 /// One frame of a stream.
@@ -34,7 +36,7 @@ pub(crate) struct Piece {
     pub part: Part,
     pub event: Option<&'static str>,
     pub data: Data,
-    /// Tokens of the answer up to and with this piece.
+    /// Tokens of the answer up to and with this piece; milliseconds where it is sound.
     pub tokens: u64,
     /// The usage that is known after it.
     pub reported: Option<Figures>,
@@ -55,6 +57,10 @@ impl Piece {
         self
     }
 
+    pub const fn bytes(bytes: Bytes, millis: u64) -> Self {
+        Self { part: Part::Content, event: None, data: Data::Bytes(bytes), tokens: millis, reported: None }
+    }
+
     pub const fn end(text: &'static str, tokens: u64) -> Self {
         Self { part: Part::End, event: None, data: Data::Text(text), tokens, reported: None }
     }
@@ -68,6 +74,8 @@ pub(crate) enum Framing {
     },
     /// Gemini without `alt=sse`: one JSON array that grows.
     Array,
+    /// None: the body is one thing, such as sound.
+    Bytes,
 }
 
 /// How fast it goes.
@@ -139,7 +147,7 @@ pub(crate) fn stream(
         pieces.push(oops);
     } else if let Some((trouble, how)) = ending(troubles) {
         let at = place(&pieces, trouble);
-        half_frame = how == End::Reset && at < pieces.len();
+        half_frame = (how == End::Reset || trouble.kind == Kind::HalfFrame) && at < pieces.len();
         pieces.truncate(if half_frame { at + 1 } else { at });
         end = how;
     }
@@ -176,7 +184,8 @@ pub(crate) fn stream(
         }
         let mut bytes = encode(piece, framing, i == 0, i == last && end == End::Done);
         if half_frame && i == last {
-            bytes.truncate(bytes.len() / 2);
+            // An odd number of them, so that samples are cut too.
+            bytes.truncate((bytes.len() / 2) | 1);
         } else if let Some(figures) = piece.reported {
             reports.push((steps.len(), figures));
         }
@@ -227,9 +236,14 @@ pub(crate) fn whole_body(
 
 /// The first of the troubles that end a body early, and how.
 fn ending(troubles: &Troubles) -> Option<(Trouble, End)> {
-    [(Kind::Cut, End::Done), (Kind::Drop, End::Close), (Kind::Reset, End::Reset)]
-        .into_iter()
-        .find_map(|(kind, end)| troubles.get(kind).map(|t| (t, end)))
+    [
+        (Kind::Cut, End::Done),
+        (Kind::HalfFrame, End::Done),
+        (Kind::Drop, End::Close),
+        (Kind::Reset, End::Reset),
+    ]
+    .into_iter()
+    .find_map(|(kind, end)| troubles.get(kind).map(|t| (t, end)))
 }
 
 /// The index of the first piece after the trouble's number of tokens; without a number, after half of them. Never
@@ -315,7 +329,8 @@ fn encode(piece: &Piece, framing: Framing, first: bool, last: bool) -> Vec<u8> {
     let data = match &piece.data {
         Data::Json(value) => value.to_string(),
         Data::Text(text) => (*text).to_owned(),
-        Data::Raw(_) if framing == Framing::Array => return Vec::new(),
+        Data::Bytes(bytes) => return bytes.to_vec(),
+        Data::Raw(_) if !matches!(framing, Framing::Sse { .. }) => return Vec::new(),
         Data::Raw(raw) => return format!("{raw}{eol}{eol}").into_bytes(),
     };
     match framing {
@@ -324,6 +339,7 @@ fn encode(piece: &Piece, framing: Framing, first: bool, last: bool) -> Vec<u8> {
             let close = if last { "\n]" } else { "" };
             format!("{open}{data}{close}")
         }
+        Framing::Bytes => data,
         Framing::Sse { .. } => {
             let event = piece.event.map_or_else(String::new, |e| format!("event: {e}{eol}"));
             format!("{event}data: {data}{eol}{eol}")

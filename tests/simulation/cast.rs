@@ -190,6 +190,13 @@ pub fn model(provider: &str, number: u64, dialect: Dialect, luck: &mut Luck) -> 
         tokens_per_s: luck.small(20, 400),
         answer_tokens: [20, 60],
         frame_tokens: luck.small(1, 6),
+        per_1m_characters: None,
+        per_minute: None,
+        output_audio: None,
+        max_characters: None,
+        voices: vec![],
+        ms_per_character: 20,
+        realtime: 20,
         family: u8::try_from(luck.between(1, 2)).unwrap(),
         cache_min_tokens: caches.then_some(16),
     }

@@ -56,6 +56,13 @@ fn model(provider: &str, quality: f64) -> Model {
         tokens_per_s: 100,
         answer_tokens: [20, 60],
         frame_tokens: 2,
+        per_1m_characters: None,
+        per_minute: None,
+        output_audio: None,
+        max_characters: None,
+        voices: vec![],
+        ms_per_character: 20,
+        realtime: 20,
         family: 2,
         cache_min_tokens: None,
     }

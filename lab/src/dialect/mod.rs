@@ -2,12 +2,17 @@
 //! shared code with what it tests could only agree with it.
 
 mod anthropic;
+mod cartesia;
+mod deepgram;
+mod elevenlabs;
 mod gemini;
 mod json;
 mod openai;
 mod responses;
+mod voice;
 mod workers;
 mod workers_task;
+mod workers_voice;
 
 use crate::answer::Answer;
 use crate::ask::{Ask, Refusal};
@@ -43,6 +48,11 @@ pub(crate) enum Route {
         model: String,
         batch: bool,
     },
+    /// A text that is to be spoken; what the path names of how, and what stands behind it.
+    Speak {
+        path: String,
+        query: String,
+    },
     Models,
     /// One model's own entry.
     ModelCard(String),
@@ -54,7 +64,15 @@ pub(crate) enum Route {
 impl Route {
     /// Whether a model is asked for what it is there for.
     pub const fn asks(&self) -> bool {
-        matches!(self, Self::Chat { .. } | Self::Embeddings | Self::Images | Self::Edits | Self::Embed { .. })
+        matches!(
+            self,
+            Self::Chat { .. }
+                | Self::Embeddings
+                | Self::Images
+                | Self::Edits
+                | Self::Embed { .. }
+                | Self::Speak { .. }
+        )
     }
 
     pub const fn chat() -> Self {
@@ -130,6 +148,10 @@ pub(crate) trait Tongue: Sync {
         let _ = told;
         None
     }
+    /// What the body is, where it is neither JSON nor frames.
+    fn kind(&self, told: &Told<'_>) -> Option<String> {
+        voice::kind(told)
+    }
     /// The same answer in frames.
     fn frames(&self, told: &Told<'_>) -> Vec<Piece>;
     fn framing(&self, ask: &Ask, crlf: bool) -> Framing;
@@ -147,7 +169,10 @@ pub(crate) trait Tongue: Sync {
 
 pub(crate) fn tongue(dialect: Dialect) -> &'static dyn Tongue {
     match dialect {
-        Dialect::OpenaiChat | Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram => &openai::Openai,
+        Dialect::OpenaiChat => &openai::Openai,
+        Dialect::Elevenlabs => &elevenlabs::Elevenlabs,
+        Dialect::Cartesia => &cartesia::Cartesia,
+        Dialect::Deepgram => &deepgram::Deepgram,
         Dialect::OpenaiResponses => &responses::Responses,
         Dialect::Gemini => &gemini::Gemini,
         Dialect::Anthropic => &anthropic::Anthropic,

@@ -2,11 +2,12 @@
 //! OpenAI-compatible path.
 
 use super::openai::{frames as openai_frames, read as openai_read, say as openai_say};
-use super::{Incoming, Page, Route, Told, Tongue, bearer, json, workers_task};
+use super::{Incoming, Page, Route, Told, Tongue, bearer, json, voice, workers_task, workers_voice};
 use crate::ask::{Ask, Offered, Refusal, Shape, Showing, Turn, Why};
 use crate::prose::hash;
 use crate::scenario::{Flavour, Model, Provider};
 use crate::seen::Figures;
+use crate::task::Task;
 use crate::tokens::{Tally, pieces, tokens};
 use crate::trouble::Kind;
 use crate::wire::{Framing, Part, Piece};
@@ -47,7 +48,10 @@ impl Tongue for WorkersAi {
             return openai_read::read_as(incoming.provider, Flavour::Vllm, &map, name);
         };
         if let Some(model) = incoming.provider.model(name).filter(|m| m.kind != vocab::Kind::Chat) {
-            return workers_task::read(incoming, model);
+            return match model.kind {
+                vocab::Kind::Tts => workers_voice::read(incoming, model),
+                _ => workers_task::read(incoming, model),
+            };
         }
         if incoming.provider.model(name).is_some_and(|m| m.family == 2) {
             let map = wrapped(map);
@@ -97,8 +101,10 @@ impl Tongue for WorkersAi {
         if told.troubles.has(Kind::ErrorFrame) {
             return json!({"result": null, "success": false, "errors": [{"code": 3000, "message": "AiError: internal"}], "messages": []});
         }
-        if let Some(task) = &told.ask.task {
-            return workers_task::whole(told, task);
+        match &told.ask.task {
+            Some(Task::Speech(wanted)) => return workers_voice::whole(told, wanted),
+            Some(task) => return workers_task::whole(told, task),
+            None => {}
         }
         let result = if family2(told) { openai_say::whole(told, Voice::Workers) } else { native_whole(told) };
         if told.ask.enveloped {
@@ -113,11 +119,17 @@ impl Tongue for WorkersAi {
     }
 
     fn frames(&self, told: &Told<'_>) -> Vec<Piece> {
+        if voice::speech(told).is_some() {
+            return voice::bytes(told, false);
+        }
         if family2(told) { openai_frames::frames(told, Voice::Workers) } else { native_frames(told) }
     }
 
-    fn framing(&self, _ask: &Ask, crlf: bool) -> Framing {
-        Framing::Sse { crlf }
+    fn framing(&self, ask: &Ask, crlf: bool) -> Framing {
+        match ask.task {
+            Some(Task::Speech(_)) => Framing::Bytes,
+            _ => Framing::Sse { crlf },
+        }
     }
 
     fn error_frame(&self, _provider: &Provider) -> Piece {

@@ -73,6 +73,8 @@ pub(super) fn whole(told: &Told<'_>, task: &Task) -> Value {
             let data: Vec<Vec<f32>> = wanted.of.iter().map(|text| vector(told.model, text, wanted)).collect();
             json!({"shape": [data.len(), told.model.dimensions], "data": data, "pooling": "mean"})
         }
+        // Told by itself.
+        Task::Speech(_) => Value::Null,
         Task::Pictures(wanted) => json!({"image": coded(&picture(told.model, &wanted.prompt, 0, true))}),
     };
     json!({"result": result, "success": true, "errors": [], "messages": []})

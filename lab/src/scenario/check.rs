@@ -67,13 +67,29 @@ impl Model {
             return Err("a model name has no spaces".into());
         }
         let changes = self.price_changes.iter().flat_map(|c| [Some(&c.input), Some(&c.output)]);
-        if !matches!(self.kind, Kind::Chat | Kind::Embedding | Kind::Image) || self.dimensions == 0 {
-            return Err("kind is chat, embedding or image; dimensions are above zero".into());
+        if !matches!(self.kind, Kind::Chat | Kind::Embedding | Kind::Image | Kind::Tts)
+            || self.dimensions == 0
+        {
+            return Err("kind is chat, embedding, image or tts; dimensions are above zero".into());
+        }
+        if self.ms_per_character == 0 || self.realtime == 0 || self.max_characters == Some(0) {
+            return Err("ms_per_character, realtime and max_characters are above zero".into());
+        }
+        if let Some(price) = &self.per_minute {
+            Rate::of(price, 60_000).map_err(|e| e.to_string())?;
         }
         for price in [&self.per_tile, &self.per_step].into_iter().flatten() {
             Rate::of(price, 1).map_err(|e| e.to_string())?;
         }
-        let prices = [&self.input, &self.output, &self.cache_read, &self.cache_write, &self.output_image];
+        let prices = [
+            &self.input,
+            &self.output,
+            &self.cache_read,
+            &self.cache_write,
+            &self.output_image,
+            &self.output_audio,
+            &self.per_1m_characters,
+        ];
         for price in prices.into_iter().map(Option::as_ref).chain(changes).flatten() {
             Rate::of(price, 1_000_000).map_err(|e| e.to_string())?;
         }

@@ -6,7 +6,7 @@
 //!
 //! [[provider]]
 //! name = "brook"                  # also the first segment of its path on the lab's server
-//! dialect = "openai-chat"         # openai-chat | openai-responses | gemini | anthropic | workers-ai
+//! dialect = "openai-chat"         # openai-chat | openai-responses | gemini | anthropic | workers-ai | elevenlabs | cartesia | deepgram
 //! flavour = "groq"                # openai-chat only: openai | groq | llamacpp | ollama | vllm
 //! keys = ["brook-key"]            # accepted credentials; none listed: any (hosted) or none needed (local)
 //!
@@ -19,6 +19,15 @@
 //! ttft_ms = { p50 = 120, p95 = 400 }
 //! tokens_per_s = 250
 //! answer_tokens = [20, 90]
+//!
+//! [[provider.model]]               # one that speaks: `kind = "tts"`
+//! name = "brook-voice"
+//! kind = "tts"
+//! voices = ["alto", "bass"]       # none listed: any
+//! max_characters = 400            # absent: as many as the real one takes
+//! per_1m_characters = "15"        # or per_minute, or input and output_audio
+//! ms_per_character = 20           # each sentence is a tone of its own (`lab::sound`), so long for each character
+//! realtime = 20                   # milliseconds of sound that are made in one
 //!
 //! [[provider.fault]]
 //! kind = "server_error"           # any kind of `lab::Kind`
@@ -109,7 +118,7 @@ pub struct Latency {
 pub struct Model {
     /// As the provider knows it; may hold slashes.
     pub name: String,
-    /// What it is for: `chat`, `embedding` or `image`.
+    /// What it is for: `chat`, `embedding`, `image` or `tts`.
     #[serde(default)]
     pub kind: Kind,
     /// Of the vectors that it makes.
@@ -122,6 +131,25 @@ pub struct Model {
     pub per_tile: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_step: Option<String>,
+    /// Of speech: USD for a million characters, for a minute of it, or for a million tokens of sound beside `input`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_1m_characters: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_minute: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_audio: Option<String>,
+    /// Of speech: the longest text, in characters; absent, that of the real one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_characters: Option<u32>,
+    /// Of speech: voices that there are; none listed: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub voices: Vec<String>,
+    /// Of speech: how long a character is heard.
+    #[serde(default = "default_ms_per_character")]
+    pub ms_per_character: u32,
+    /// Of speech: milliseconds of sound that are made in one.
+    #[serde(default = "default_realtime")]
+    pub realtime: u32,
     /// USD for a million tokens, as decimal text. All absent: unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
@@ -260,6 +288,12 @@ const fn half() -> f64 {
 }
 const fn default_dimensions() -> u32 {
     8
+}
+const fn default_ms_per_character() -> u32 {
+    20
+}
+const fn default_realtime() -> u32 {
+    20
 }
 const fn default_context() -> u32 {
     128_000

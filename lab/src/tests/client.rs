@@ -46,6 +46,7 @@ impl Say {
             Dialect::WorkersAi => json!({"messages": messages, "max_tokens": 1000}),
             Dialect::OpenaiChat => json!({"model": model, "messages": messages}),
             Dialect::OpenaiResponses => json!({"model": model, "input": messages}),
+            Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram => panic!("{provider} only speaks"),
         };
         Self { provider, model, stream: false, body, key: Some("some-key") }
     }
@@ -106,6 +107,7 @@ impl Say {
         let path = match self.dialect() {
             Dialect::OpenaiChat => format!("{base}/chat/completions"),
             Dialect::OpenaiResponses => format!("{base}/responses"),
+            Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram => unreachable!("they only speak"),
             Dialect::Anthropic => format!("{base}/messages"),
             Dialect::WorkersAi => format!("{base}/ai/run/{model}"),
             Dialect::Gemini if self.stream => format!("{base}/models/{model}:streamGenerateContent?alt=sse"),
@@ -187,6 +189,9 @@ pub fn hear(dialect: Dialect, script: &Script) -> Heard {
                 Dialect::OpenaiResponses => heard.response_event(&event, &value),
                 Dialect::Gemini => heard.gemini(&value),
                 Dialect::Anthropic => heard.anthropic_event(&event, &value),
+                Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram => {
+                    unreachable!("they only speak")
+                }
             }
         }
     } else {
@@ -202,6 +207,7 @@ pub fn hear(dialect: Dialect, script: &Script) -> Heard {
             Dialect::OpenaiResponses => heard.response(&value),
             Dialect::Gemini => heard.gemini(&value),
             Dialect::Anthropic => heard.anthropic_whole(&value),
+            Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram => unreachable!("they only speak"),
         }
     }
     heard

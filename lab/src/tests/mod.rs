@@ -5,5 +5,6 @@ mod said;
 mod serving;
 mod speech;
 mod troubles;
+mod voices;
 
 pub(crate) use client::{EVERYONE, Heard, Say, frames, hear, lab};

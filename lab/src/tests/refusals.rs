@@ -16,6 +16,7 @@ fn keys_and_models_are_checked() {
         Dialect::Gemini => body["error"]["status"].clone(),
         Dialect::Anthropic => body["error"]["type"].clone(),
         Dialect::WorkersAi => body["errors"][0]["code"].clone(),
+        Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram => unreachable!("they only speak"),
     };
     for (provider, model, no_key, no_model) in [
         ("openai", "gpt-lab-mini", (401, json!(null)), (404, json!("model_not_found"))),

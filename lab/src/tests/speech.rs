@@ -100,6 +100,9 @@ fn tools_are_called_when_asked_or_forced() {
                 Dialect::OpenaiChat => assert_eq!(finish, Some("tool_calls")),
                 Dialect::OpenaiResponses => assert_eq!(finish, Some("completed")),
                 Dialect::WorkersAi => {}
+                Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram => {
+                    unreachable!("they only speak")
+                }
             }
             assert!(say("Hello", false).hear(&lab()).calls.is_empty(), "{provider}/{model}");
             // Ollama and the native models of Workers AI do not listen to a tool choice.
@@ -409,6 +412,9 @@ fn replies_have_the_fields_that_the_schemas_require() {
                     assert_eq!(usage["totalTokenCount"].as_u64().unwrap(), sum);
                 }
                 assert_eq!(whole["candidates"][0]["finishReason"], "STOP");
+            }
+            (Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram, _) => {
+                unreachable!("they only speak")
             }
             (Dialect::WorkersAi, _) => {
                 need(&whole, provider, &["result", "success", "errors", "messages"]);

@@ -183,6 +183,9 @@ fn statuses_are_told_in_each_shape() {
                 Dialect::Gemini => gemini,
                 Dialect::Anthropic => anthropic,
                 Dialect::WorkersAi => workers,
+                Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram => {
+                    unreachable!("they only speak")
+                }
             };
             let (script, heard) = play(provider, model, what, true);
             assert_eq!(script.status, expected, "{provider}/{model} {what}");

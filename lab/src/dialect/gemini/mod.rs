@@ -3,11 +3,13 @@
 mod history;
 mod read;
 mod say;
+mod speech;
 mod task;
 
 use super::{Incoming, Page, Route, Told, Tongue, header};
 use crate::ask::{Ask, Refusal, Why};
 use crate::scenario::{Model, Provider};
+use crate::task::Task;
 use crate::wire::{Framing, Piece};
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -55,6 +57,9 @@ impl Tongue for Gemini {
             Route::Chat { model: Some(model), stream, sse } if kind(model) == Some(Kind::Image) => {
                 task::draw(incoming, model, stream.unwrap_or(false), *sse)
             }
+            Route::Chat { model: Some(model), stream, sse } if speech::speaks(kind(model)) => {
+                speech::read(incoming, model, stream.unwrap_or(false), *sse)
+            }
             Route::Chat { model: Some(model), .. } if kind(model) == Some(Kind::Embedding) => {
                 Err(Refusal::of(Why::NoModel(model.clone())))
             }
@@ -75,6 +80,7 @@ impl Tongue for Gemini {
 
     fn frames(&self, told: &Told<'_>) -> Vec<Piece> {
         match &told.ask.task {
+            Some(Task::Speech(wanted)) => speech::frames(told, wanted),
             Some(task) => vec![
                 Piece::json(crate::wire::Part::Content, task::whole(told, task), told.answer.figures.output)
                     .reporting(told.figures()),

@@ -33,7 +33,7 @@ pub(super) fn accepts(provider: &Provider, model: &str, signature: &str) -> bool
         || decoded.starts_with(seal(provider, model).as_bytes())
 }
 
-fn usage(told: &Told<'_>, figures: Figures) -> Value {
+pub(super) fn usage(told: &Told<'_>, figures: Figures) -> Value {
     let total = figures.input + figures.output + figures.reasoning;
     let mut usage = json!({
         "promptTokenCount": figures.input,

@@ -1,5 +1,6 @@
 //! Gemini's `embedContent` and `batchEmbedContents`, and its models that draw, as a server reads and answers them.
 
+use super::speech;
 use crate::ask::{Ask, Refusal, Turn};
 use crate::dialect::json::{self, Object};
 use crate::dialect::{Incoming, Told};
@@ -12,7 +13,7 @@ const FIELDS: &[&str] = &["model", "content", "taskType", "title", "outputDimens
 const CONFIG_FIELDS: &[&str] =
     &["responseModalities", "imageConfig", "temperature", "candidateCount", "seed"];
 
-fn unknown(name: &str) -> Refusal {
+pub(super) fn unknown(name: &str) -> Refusal {
     Refusal::bad(format!("Invalid JSON payload received. Unknown name \"{name}\": Cannot find field."))
 }
 
@@ -61,7 +62,7 @@ fn one(map: &Object, model: &str, ask: &mut Ask, wanted: &mut Vectors) -> Result
     Ok(())
 }
 
-fn said(content: &Object) -> Result<(String, Tally), Refusal> {
+pub(super) fn said(content: &Object) -> Result<(String, Tally), Refusal> {
     let (mut text, mut tally) = (String::new(), Tally::default());
     let parts = json::list(content, "parts")?.filter(|parts| !parts.is_empty());
     for part in parts.ok_or_else(|| Refusal::bad("content.parts: must not be empty"))? {
@@ -124,6 +125,7 @@ pub(super) fn whole(told: &Told<'_>, task: &Task) -> Value {
             }
             out
         }
+        Task::Speech(wanted) => speech::whole(told, wanted),
         Task::Pictures(wanted) => {
             let made = coded(&picture(told.model, &wanted.prompt, 0, false));
             let parts =

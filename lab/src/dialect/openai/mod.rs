@@ -4,12 +4,14 @@ pub(super) mod frames;
 mod history;
 pub(super) mod read;
 pub(super) mod say;
+mod speech;
 pub(super) mod task;
 mod wishes;
 
 use super::{Incoming, Page, Route, Told, Tongue, bearer};
 use crate::ask::{Ask, Refusal, Why};
 use crate::scenario::{Flavour, Model, Provider};
+use crate::task::Task;
 use crate::wire::{Framing, Part, Piece};
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -25,6 +27,7 @@ impl Tongue for Openai {
             ("POST", "/embeddings") => Route::Embeddings,
             ("POST", "/images/generations") => Route::Images,
             ("POST", "/images/edits") if provider.flavour == Flavour::Openai => Route::Edits,
+            ("POST", "/audio/speech") => Route::Speak { path: String::new(), query: String::new() },
             ("GET", "/models") => Route::Models,
             ("GET", "/health" | "/api/version" | "/") if local => Route::Health,
             ("GET", other) => match other.strip_prefix("/models/") {
@@ -44,6 +47,7 @@ impl Tongue for Openai {
             Route::Embeddings => task::read(incoming, task::EMBEDDING_FIELDS),
             Route::Images => task::read(incoming, task::IMAGE_FIELDS),
             Route::Edits => task::read(incoming, task::EDIT_FIELDS),
+            Route::Speak { .. } => speech::read(incoming),
             _ => read::read(incoming.provider, incoming.body),
         }
     }
@@ -54,17 +58,25 @@ impl Tongue for Openai {
 
     fn whole(&self, told: &Told<'_>) -> Value {
         match &told.ask.task {
+            // Sound was asked for, and this comes with status 200.
+            Some(Task::Speech(_)) => refuse(told.provider.flavour, &Refusal::of(Why::Server(500))).body,
             Some(task) => task::whole(told, task),
             None => say::whole(told, told.provider.flavour.into()),
         }
     }
 
     fn frames(&self, told: &Told<'_>) -> Vec<Piece> {
-        frames::frames(told, told.provider.flavour.into())
+        match &told.ask.task {
+            Some(Task::Speech(_)) => speech::frames(told),
+            _ => frames::frames(told, told.provider.flavour.into()),
+        }
     }
 
-    fn framing(&self, _ask: &Ask, crlf: bool) -> Framing {
-        Framing::Sse { crlf }
+    fn framing(&self, ask: &Ask, crlf: bool) -> Framing {
+        match ask.task {
+            Some(Task::Speech(_)) if !ask.sse => Framing::Bytes,
+            _ => Framing::Sse { crlf },
+        }
     }
 
     fn error_frame(&self, provider: &Provider) -> Piece {

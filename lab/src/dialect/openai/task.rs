@@ -175,6 +175,8 @@ pub(crate) fn whole(told: &Told<'_>, task: &Task) -> Value {
             }
             out
         }
+        // Told as sound.
+        Task::Speech(_) => Value::Null,
         Task::Pictures(wanted) => {
             let one = |index| {
                 let made = picture(told.model, &wanted.prompt, index, false);
