@@ -108,6 +108,7 @@ fn tier(record: &Record, seen: &Seen) -> i128 {
     let dearer = match (provider.dialect, provider.flavour) {
         (Dialect::OpenaiChat, Flavour::Openai) => true,
         (Dialect::OpenaiChat, _) | (Dialect::WorkersAi, _) => false,
+        (Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram, _) => false,
         (Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Anthropic, _) => true,
         // They write nothing.
         (Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram, _) => false,
