@@ -5,7 +5,7 @@ use crate::answers::AnswerFile;
 use crate::attic::Leftovers;
 use crate::configure::{self, Misconfigured, variable};
 use crate::crypto::{self, NativeCrypto};
-use crate::directory::Keys;
+use crate::directory::{FileKeys, Keys, SharedKeys};
 use crate::discover;
 use crate::fake;
 use crate::net::{NativeClock, NativeHttp, Tasks};
@@ -46,7 +46,7 @@ pub struct Setup {
 pub struct Node {
     pub relay: Arc<Relay>,
     pub front: Arc<Front>,
-    /// This node's own file: the keys that are managed while weir runs, and the books where they are not shared.
+    /// This node's own file: the books and the keys that are managed while weir runs, where they are not shared.
     pub store: Arc<Store>,
     /// The books of several nodes, where they are shared.
     pub shared: Option<Arc<Postgres>>,
@@ -234,8 +234,10 @@ impl Node {
 
     /// Writes what is left to be written, and closes the file.
     pub fn close(&self) {
-        if let Err(error) = self.keys.keep_marks() {
-            tracing::warn!(%error, "when keys were used last is not kept");
+        match block_on(self.keys.keep_marks()) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(?error, "when keys were used last is not kept"),
+            Err(error) => tracing::warn!(%error, "when keys were used last is not kept"),
         }
         if let Some(shared) = &self.shared {
             shared.close();
@@ -255,10 +257,13 @@ impl Node {
         let options = Options { terms: Box::new(terms), ..Options::default() };
         let unusable = |e| Misconfigured::one(format!("{}: {e}", data.display()));
         let store = Arc::new(Store::open(data, options, clock.ledger()).map_err(unusable)?);
-        let keys = Keys::open(store.keys()).map_err(unusable)?;
         let answers = AnswerFile::beside(data, clock).map_err(Misconfigured::one)?;
         let answers = Arc::new(answers);
         let shared = share(&setup.config)?;
+        let keys: Keys = match &shared {
+            Some(shared) => Arc::new(SharedKeys::open(shared.key_table(), store.keys())),
+            None => Arc::new(FileKeys::open(store.keys()).map_err(unusable)?),
+        };
         let books: Arc<dyn Books> = match &shared {
             Some(shared) => shared.clone(),
             None => store.clone(),
@@ -279,7 +284,7 @@ impl Node {
         relay.count_with(Arc::new(Vocabularies::default()));
         let leftovers = Leftovers { keys: keys.clone(), outbox: outbox(&store, shared.as_ref()) };
         let front = Front::new(relay.clone())
-            .knowing(Arc::new(keys.clone()), Arc::new(NativeCrypto))
+            .knowing(keys.clone(), Arc::new(NativeCrypto))
             .remembering(answers.clone())
             .keeping(Arc::new(leftovers));
         Ok(Self { relay, front: Arc::new(front), store, shared, keys, answers, watched, registry, setup })

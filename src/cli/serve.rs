@@ -9,7 +9,6 @@ use crate::node::{Keeper, Node, Origin, Setup, random};
 use clap::Args;
 use front::Front;
 use relay::metrics::Registry;
-use relay::ports::Directory;
 use relay::still;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -104,9 +103,9 @@ async fn tend(
             }
             _ = marks.tick() => {
                 let keys = keys.clone();
-                tokio::task::spawn_blocking(move || {
-                    if let Err(error) = keys.keep_marks() {
-                        tracing::warn!(%error, "when keys were used last is not kept");
+                tokio::spawn(async move {
+                    if let Err(error) = keys.keep_marks().await {
+                        tracing::warn!(?error, "when keys were used last is not kept");
                     }
                 });
             }
@@ -206,7 +205,7 @@ fn announce(node: &Node, listen: &Listen, place: &Place) {
     eprintln!("weir listens on http://{}", listen.address);
     eprintln!("  {} models of {} ({from})", node.relay.fleet().models().count(), names.join(", "));
     match &node.shared {
-        Some(shared) => eprintln!("  ledger: PostgreSQL, {}; keys: {}", shared.place(), place.data.display()),
+        Some(shared) => eprintln!("  ledger and keys: PostgreSQL, {}", shared.place()),
         None => eprintln!("  ledger: {}", place.data.display()),
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::store::{Options, Store};
-use policy::{KeyEdit, KeyWish, Secret};
+use policy::{KeyChange, KeyEdit, KeyWish, ManagedKey, Secret};
+use relay::ports::Holder;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use vocab::Duration;
@@ -12,9 +13,9 @@ fn file(dir: &TempDir) -> PathBuf {
     dir.path().join("weir.db")
 }
 
-fn open(dir: &TempDir) -> (Store, Keys) {
+fn open(dir: &TempDir) -> (Store, FileKeys) {
     let store = Store::open(file(dir), Options::default(), NOW).unwrap();
-    let keys = Keys::open(store.keys()).unwrap();
+    let keys = FileKeys::open(store.keys()).unwrap();
     (store, keys)
 }
 
@@ -33,7 +34,7 @@ fn made(n: u8, name: &str) -> ManagedKey {
     ManagedKey::new(&wish, &secret(n), n.into(), NOW).unwrap()
 }
 
-fn opens(keys: &Keys, n: u8, now: Instant) -> Option<String> {
+fn opens(keys: &dyn Directory, n: u8, now: Instant) -> Option<String> {
     match keys.holder(&secret(n).digest(), now) {
         Holder::Known(caller) => Some(caller.account),
         Holder::Nobody => None,
@@ -106,14 +107,14 @@ async fn when_a_key_was_used_is_known_to_the_minute_and_kept() {
     let key = made(1, "");
     let id = key.id.clone();
     keys.add(key).await.unwrap();
-    keys.keep_marks().unwrap();
+    keys.keep_marks().await.unwrap();
     assert_eq!(keys.key(&id).await.unwrap().1, None);
     opens(&keys, 1, NOW.after(Duration::from_secs(59)));
     let used = keys.key(&id).await.unwrap().1;
     assert_eq!(used, Some(NOW));
     // A change takes over what is not written yet.
     keys.change(&id, rotate(2), NOW).await.unwrap();
-    keys.keep_marks().unwrap();
+    keys.keep_marks().await.unwrap();
     store.close();
     drop((store, keys));
     let (_store, keys) = open(&dir);

@@ -22,6 +22,7 @@ mod batch;
 mod books;
 mod desk;
 mod error;
+mod keys;
 mod load;
 mod reader;
 mod rollup;
@@ -37,6 +38,7 @@ mod tests;
 
 pub use address::Address;
 pub use error::PostgresError;
+pub use keys::{KeyTable, Watch};
 pub use reader::Reader;
 
 use desk::{Cell, Desk, How, Job, Turn, What};

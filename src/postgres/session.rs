@@ -37,6 +37,10 @@ impl Sessions {
         &self.address
     }
 
+    pub const fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     pub async fn open(&self) -> Result<Session, PostgresError> {
         let address = self.address.clone();
         let runtime = self.runtime.clone();

@@ -3,6 +3,7 @@
 mod alerts;
 mod cluster;
 mod crowd;
+mod keys;
 mod law;
 mod proxy;
 mod stories;
