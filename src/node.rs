@@ -1,7 +1,7 @@
 //! One node: everything put together from the configuration.
 
 use crate::alerts::{Outbox, Teller};
-use crate::answers::AnswerFile;
+use crate::answers::{AnswerFile, SharedAnswers};
 use crate::attic::Leftovers;
 use crate::configure::{self, Misconfigured, variable};
 use crate::crypto::{self, NativeCrypto};
@@ -15,6 +15,7 @@ use crate::vocabularies::Vocabularies;
 use front::Front;
 use providers::catalogue::Catalogue;
 use relay::Relay;
+use relay::answers::Answers;
 use relay::config::Config;
 use relay::environment;
 use relay::fleet::Fleet;
@@ -51,8 +52,8 @@ pub struct Node {
     /// The books of several nodes, where they are shared.
     pub shared: Option<Arc<Postgres>>,
     pub keys: Keys,
-    /// Answers under idempotency keys: this node's own, shared books or not.
-    pub answers: Arc<AnswerFile>,
+    /// Answers under idempotency keys, where nodes do not share them.
+    pub answers: Option<Arc<AnswerFile>>,
     /// The books, as the relay has them.
     pub watched: Arc<Watched>,
     pub registry: Arc<Registry>,
@@ -242,7 +243,9 @@ impl Node {
         if let Some(shared) = &self.shared {
             shared.close();
         }
-        self.answers.close();
+        if let Some(answers) = &self.answers {
+            answers.close();
+        }
         self.store.close();
     }
 
@@ -257,9 +260,14 @@ impl Node {
         let options = Options { terms: Box::new(terms), ..Options::default() };
         let unusable = |e| Misconfigured::one(format!("{}: {e}", data.display()));
         let store = Arc::new(Store::open(data, options, clock.ledger()).map_err(unusable)?);
-        let answers = AnswerFile::beside(data, clock).map_err(Misconfigured::one)?;
-        let answers = Arc::new(answers);
         let shared = share(&setup.config)?;
+        let (answers, kept): (_, Arc<dyn Answers>) = match &shared {
+            Some(shared) => (None, Arc::new(SharedAnswers::new(shared.answer_table()))),
+            None => {
+                let file = Arc::new(AnswerFile::beside(data, clock).map_err(Misconfigured::one)?);
+                (Some(file.clone()), file)
+            }
+        };
         let keys: Keys = match &shared {
             Some(shared) => Arc::new(SharedKeys::open(shared.key_table(), store.keys())),
             None => Arc::new(FileKeys::open(store.keys()).map_err(unusable)?),
@@ -285,7 +293,7 @@ impl Node {
         let leftovers = Leftovers { keys: keys.clone(), outbox: outbox(&store, shared.as_ref()) };
         let front = Front::new(relay.clone())
             .knowing(keys.clone(), Arc::new(NativeCrypto))
-            .remembering(answers.clone())
+            .remembering(kept)
             .keeping(Arc::new(leftovers));
         Ok(Self { relay, front: Arc::new(front), store, shared, keys, answers, watched, registry, setup })
     }

@@ -1,7 +1,13 @@
-use super::*;
+use super::AnswerFile;
+use crate::net::NativeClock;
 use crate::node::block_on;
-use policy::{Caller, IdempotencyKey, Tenant};
+use bytes::Bytes;
+use policy::{Caller, Digest, IdempotencyKey, IdempotencySetting, Slot, Tenant};
+use relay::answers::{Answers as _, AnswersDown, Claim};
+use relay::ports::Clock as _;
+use std::path::PathBuf;
 use tempfile::TempDir;
+use vocab::{Duration, Instant};
 
 const RULES: IdempotencySetting =
     IdempotencySetting { ttl_s: 3_600, entry_max: 1_000_000, total_max: 1_000_000 };

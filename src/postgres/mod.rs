@@ -18,6 +18,7 @@
 
 mod address;
 mod alerts;
+mod answers;
 mod batch;
 mod books;
 mod desk;
@@ -37,6 +38,7 @@ mod work;
 mod tests;
 
 pub use address::Address;
+pub use answers::{AnswerTable, Under};
 pub use error::PostgresError;
 pub use keys::{KeyTable, Watch};
 pub use reader::Reader;

@@ -1,6 +1,7 @@
 //! With a real PostgreSQL; see `cluster` for where it comes from.
 
 mod alerts;
+mod answers;
 mod cluster;
 mod crowd;
 mod keys;

@@ -1,4 +1,4 @@
-//! Answers under idempotency keys on this node: in a file of their own beside the ledger's.
+//! Answers under idempotency keys of one node: in a file of their own beside the ledger's.
 //!
 //! Not in the ledger's, though that is SQLite as well. What customers were told is nothing for those who are handed the books,
 //! it is worth nothing after a day, and it would have to wait for the ledger's own writes, which are large. So it has a file that can be
@@ -7,9 +7,7 @@
 //! One thread has the file and does what has gathered in one transaction. Nobody is here but requests with a key. Which
 //! requests are being answered is in memory: they are gone with the process.
 
-#[cfg(test)]
-mod tests;
-
+use super::Leaving;
 use crate::net::NativeClock;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,7 +20,7 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use vocab::{Duration, Instant};
 
@@ -36,7 +34,7 @@ const LOG_PAGES: i64 = 1_000;
 
 /// The `Answers` port over a file.
 pub struct AnswerFile {
-    flights: Flights,
+    flights: Arc<Flights>,
     path: PathBuf,
     clock: NativeClock,
     desk: Mutex<Desk>,
@@ -73,7 +71,7 @@ impl AnswerFile {
         path.push(".answers");
         let path = PathBuf::from(path);
         let (there, desk) = (path.exists(), Mutex::new(Desk::Empty));
-        let file = Self { flights: Flights::default(), path, clock, desk };
+        let file = Self { flights: Arc::default(), path, clock, desk };
         if there {
             file.jobs()?;
         }
@@ -130,7 +128,7 @@ impl Answers for AnswerFile {
             Flight::Busy { request, over } => return Ok(Claim::Busy { request, over }),
         };
         // Whoever leaves while the file is looked at leaves the name behind.
-        let leaving = Leaving { flights: &self.flights, slot, number, left: true };
+        let leaving = Leaving::new(&self.flights, slot, number);
         let name = *slot.name();
         match self.ask(|told| Job::Find { name, now, told }).await? {
             Some((request, answer)) => Ok(Claim::Kept { request, answer }),
@@ -150,7 +148,7 @@ impl Answers for AnswerFile {
         rules: &IdempotencySetting,
         now: Instant,
     ) -> Result<(), AnswersDown> {
-        let _leaving = Leaving { flights: &self.flights, slot, number, left: true };
+        let _leaving = Leaving::new(&self.flights, slot, number);
         if !self.flights.has(slot, number) {
             return Ok(());
         }
@@ -161,28 +159,6 @@ impl Answers for AnswerFile {
 
     async fn give_up(&self, slot: &Slot, number: u64) {
         self.flights.end(slot, number);
-    }
-}
-
-/// Lets a name go when it is dropped.
-struct Leaving<'a> {
-    flights: &'a Flights,
-    slot: &'a Slot,
-    number: u64,
-    left: bool,
-}
-
-impl Leaving<'_> {
-    fn stays(mut self) {
-        self.left = false;
-    }
-}
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        if self.left {
-            self.flights.end(self.slot, self.number);
-        }
     }
 }
 
