@@ -9,6 +9,7 @@ mod crypto;
 mod directory;
 mod discover;
 mod fake;
+mod limits;
 mod net;
 mod node;
 mod postgres;

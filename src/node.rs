@@ -8,6 +8,7 @@ use crate::crypto::{self, NativeCrypto};
 use crate::directory::{FileKeys, Keys, SharedKeys};
 use crate::discover;
 use crate::fake;
+use crate::limits::SharedLimits;
 use crate::net::{NativeClock, NativeHttp, Tasks};
 use crate::postgres::{self, Postgres};
 use crate::store::{Options, Store};
@@ -54,6 +55,8 @@ pub struct Node {
     pub keys: Keys,
     /// Answers under idempotency keys, where nodes do not share them.
     pub answers: Option<Arc<AnswerFile>>,
+    /// What nodes count together, where they share a ledger.
+    pub limits: Option<Arc<SharedLimits>>,
     /// The books, as the relay has them.
     pub watched: Arc<Watched>,
     pub registry: Arc<Registry>,
@@ -240,6 +243,9 @@ impl Node {
             Ok(Err(error)) => tracing::warn!(?error, "when keys were used last is not kept"),
             Err(error) => tracing::warn!(%error, "when keys were used last is not kept"),
         }
+        if let Some(limits) = &self.limits {
+            limits.close();
+        }
         if let Some(shared) = &self.shared {
             shared.close();
         }
@@ -290,11 +296,16 @@ impl Node {
             fleet,
         );
         relay.count_with(Arc::new(Vocabularies::default()));
+        let limits = shared.as_ref().map(|shared| Arc::new(SharedLimits::new(shared.meter_table())));
+        if let Some(limits) = &limits {
+            relay.limit_with(limits.clone());
+        }
         let leftovers = Leftovers { keys: keys.clone(), outbox: outbox(&store, shared.as_ref()) };
         let front = Front::new(relay.clone())
             .knowing(keys.clone(), Arc::new(NativeCrypto))
             .remembering(kept)
             .keeping(Arc::new(leftovers));
-        Ok(Self { relay, front: Arc::new(front), store, shared, keys, answers, watched, registry, setup })
+        let front = Arc::new(front);
+        Ok(Self { relay, front, store, shared, keys, answers, limits, watched, registry, setup })
     }
 }

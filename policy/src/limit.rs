@@ -6,12 +6,14 @@
 //! The state is here and the decision is here; who keeps the state, and who shares it with whom, is not.
 
 mod bucket;
+mod common;
 mod counters;
 mod meter;
 mod quotas;
 mod reading;
 
 pub use bucket::{Bucket, Full, Mark, Rate};
+pub use common::{Ahead, Answer, Board, Common, Stand, Terms};
 pub use counters::{Counters, Estimate, Meters, Over, Rule, Taken, Use};
 pub use meter::Meter;
 pub use quotas::Quotas;

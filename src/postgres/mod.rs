@@ -25,6 +25,7 @@ mod desk;
 mod error;
 mod keys;
 mod load;
+mod meters;
 mod reader;
 mod rollup;
 mod rows;
@@ -41,6 +42,7 @@ pub use address::Address;
 pub use answers::{AnswerTable, Under};
 pub use error::PostgresError;
 pub use keys::{KeyTable, Watch};
+pub use meters::{Counting, MeterTable, Written};
 pub use reader::Reader;
 
 use desk::{Cell, Desk, How, Job, Turn, What};

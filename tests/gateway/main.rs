@@ -36,6 +36,7 @@ mod repeats;
 mod responses;
 mod responses_client;
 mod sdk;
+mod shared;
 mod streams;
 mod surface;
 mod surface_web;

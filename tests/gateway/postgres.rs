@@ -1,7 +1,7 @@
 //! Several nodes as processes of their own over one PostgreSQL: one is killed, the database goes away and comes back.
 
 #[path = "../../src/postgres/tests/cluster.rs"]
-mod cluster;
+pub mod cluster;
 
 use crate::books::{adds_up, amount};
 use crate::net::{Conn, request, until};

@@ -8,6 +8,7 @@
 //! for everybody, and giving it back again would let in more than the limit says. What is given back is exactly what
 //! makes the bucket as full as if it had never been taken.
 
+use serde::{Deserialize, Serialize};
 use vocab::{Duration, Instant};
 
 /// How many things in how long, and how many of them at once. All three are above 0.
@@ -19,6 +20,9 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// No period is longer.
+    pub const LONGEST: Duration = Duration::from_secs(3_600);
+
     /// Units that one thing fills: the period in microseconds.
     fn size(&self) -> u64 {
         u64::try_from(self.period.as_micros()).unwrap_or(u64::MAX).max(1)
@@ -57,7 +61,7 @@ pub enum Full {
 pub struct Mark(u64);
 
 /// How low a bucket has been.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Low {
     /// When the taking of this number began, or a later one, …
     number: u64,
@@ -68,11 +72,13 @@ struct Low {
 }
 
 /// See the module. Empty to begin with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Bucket {
     level: u64,
     at: Instant,
     taken: u64,
+    /// What was taken up to this number cannot be given back any more.
+    forgotten: u64,
     /// Numbers and levels both rise. No more are kept than may be asked for: as many as are open.
     lows: Vec<Low>,
 }
@@ -134,6 +140,9 @@ impl Bucket {
     /// What was taken is over: makes the bucket as full as if so many things fewer had been taken then.
     pub fn close(&mut self, rate: &Rate, mark: Mark, things: u64, now: Instant) {
         self.flow(rate, now);
+        if mark.0 <= self.forgotten {
+            return;
+        }
         let later = self.lows.partition_point(|low| low.number <= mark.0);
         if let Some(own) = later.checked_sub(1).and_then(|at| self.lows.get_mut(at)) {
             own.open = own.open.saturating_sub(1);
@@ -189,6 +198,7 @@ impl Bucket {
     /// Nobody closes anything any more.
     pub fn forget(&mut self) {
         self.lows.clear();
+        self.forgotten = self.taken;
     }
 
     /// How many more fit now.

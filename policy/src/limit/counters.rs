@@ -50,7 +50,7 @@ impl Estimate {
 
     /// What is taken of a limit. One that fits with its input fits: how much it is allowed to answer is seldom what it
     /// answers.
-    fn within(self, quotas: &Quotas) -> u64 {
+    pub fn within(self, quotas: &Quotas) -> u64 {
         let most = quotas.tokens_per_minute.map_or(u64::MAX, u64::from);
         self.whole().min(most.max(self.input))
     }
@@ -79,6 +79,20 @@ impl Taken {
     pub fn elsewhere(rules: Vec<Rule>, readings: Readings, ticket: Name) -> Self {
         let share = |rule| Share { rule, marks: Marks::default(), tokens: 0 };
         Self { rules: rules.into_iter().map(share).collect(), readings, ticket: Some(ticket) }
+    }
+
+    /// Ends it under each of its rules: of each bucket so many things go back, or were used beyond what was taken.
+    pub(super) fn close(&self, used: Use, mut under: impl FnMut(&Rule, &Marks, [(u64, u64); 3])) {
+        for Share { rule, marks, tokens } in &self.rules {
+            let over = match used {
+                Use::Nothing => [(1, 0), (1, 0), (*tokens, 0)],
+                Use::Unknown => [(0, 0); 3],
+                Use::Tokens(used) => {
+                    [(0, 0), (0, 0), (tokens.saturating_sub(used), used.saturating_sub(*tokens))]
+                }
+            };
+            under(rule, marks, over);
+        }
     }
 
     /// The limits that it took from.
@@ -119,8 +133,16 @@ pub trait Meters {
     /// # Errors
     /// The limit that it would have to wait for longest.
     fn take(&mut self, rules: Vec<Rule>, estimate: Estimate, now: Instant) -> Result<Taken, Box<Over>> {
+        match self.refusal(&rules, estimate, now) {
+            Some(over) => Err(over),
+            None => Ok(self.put(rules, estimate, now)),
+        }
+    }
+
+    /// Why a request is not let in; None where it is. Nothing is taken.
+    fn refusal(&mut self, rules: &[Rule], estimate: Estimate, now: Instant) -> Option<Box<Over>> {
         let mut worst: Option<(Reading, Full)> = None;
-        for rule in &rules {
+        for rule in rules {
             let tokens = estimate.within(&rule.quotas);
             let meter = self.meter(rule, now);
             if let Err(full) = meter.fits(&rule.quotas, &rule.scope, tokens, now)
@@ -129,17 +151,21 @@ pub trait Meters {
                 worst = Some(full);
             }
         }
+        let (limit, full) = worst?;
         let mut readings = Readings::default();
-        if let Some((limit, full)) = worst {
-            for rule in &rules {
-                self.meter(rule, now).read(&rule.quotas, &rule.scope, now, &mut readings);
-            }
-            let wait = match full {
-                Full::For(span) => Some(span),
-                Full::Ever => None,
-            };
-            return Err(Box::new(Over { limit, wait, estimate, readings }));
+        for rule in rules {
+            self.meter(rule, now).read(&rule.quotas, &rule.scope, now, &mut readings);
         }
+        let wait = match full {
+            Full::For(span) => Some(span),
+            Full::Ever => None,
+        };
+        Some(Box::new(Over { limit, wait, estimate, readings }))
+    }
+
+    /// Takes it, whether it fits or not.
+    fn put(&mut self, rules: Vec<Rule>, estimate: Estimate, now: Instant) -> Taken {
+        let mut readings = Readings::default();
         let taken = rules.into_iter().map(|rule| {
             let tokens = estimate.within(&rule.quotas);
             let meter = self.meter(&rule, now);
@@ -147,21 +173,13 @@ pub trait Meters {
             meter.read(&rule.quotas, &rule.scope, now, &mut readings);
             Share { rule, marks, tokens }
         });
-        Ok(Taken { rules: taken.collect(), readings, ticket: None })
+        let rules = taken.collect();
+        Taken { rules, readings, ticket: None }
     }
 
     /// A request is over: gives back what it did not use, and counts what it used beyond its estimate.
     fn end(&mut self, taken: &Taken, used: Use, now: Instant) {
-        for Share { rule, marks, tokens } in &taken.rules {
-            let over = match used {
-                Use::Nothing => [(1, 0), (1, 0), (*tokens, 0)],
-                Use::Unknown => [(0, 0); 3],
-                Use::Tokens(used) => {
-                    [(0, 0), (0, 0), (tokens.saturating_sub(used), used.saturating_sub(*tokens))]
-                }
-            };
-            self.meter(rule, now).end(&rule.quotas, marks, over, now);
-        }
+        taken.close(used, |rule, marks, over| self.meter(rule, now).end(&rule.quotas, marks, over, now));
     }
 }
 

@@ -1,14 +1,16 @@
 //! What one account, key or plan has taken.
 
+use super::common::{Ahead, Room, Stand};
 use super::reading::{Reading, Readings, Scope, What};
 use super::{Bucket, Full, Mark, Quotas, Rate};
+use serde::{Deserialize, Serialize};
 use vocab::{Duration, Instant};
 
 /// How long somebody is asked to wait who has too many requests under way: nobody knows when one ends.
 const SLOT: Duration = Duration::from_secs(1);
 
 /// Everything that is counted of one. Small and plain; as good as new once it is [`Meter::is_idle`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Meter {
     buckets: [Bucket; 3],
     running: u32,
@@ -65,6 +67,15 @@ impl Meter {
 
     /// A request is over. Of each bucket so many things are given back, or were used beyond what was taken.
     pub(super) fn end(&mut self, quotas: &Quotas, marks: &Marks, over: [(u64, u64); 3], now: Instant) {
+        self.close(quotas, marks, over, now);
+        self.running = self.running.saturating_sub(1);
+        if self.running == 0 {
+            self.buckets.iter_mut().for_each(Bucket::forget);
+        }
+    }
+
+    /// The same for the buckets alone.
+    pub(super) fn close(&mut self, quotas: &Quotas, marks: &Marks, over: [(u64, u64); 3], now: Instant) {
         let rates = quotas.rated().zip(marks).zip(over);
         for (bucket, (((rate, _), mark), (back, more))) in self.buckets.iter_mut().zip(rates) {
             let (Some(rate), Some(mark)) = (rate, *mark) else { continue };
@@ -73,11 +84,66 @@ impl Meter {
                 bucket.charge(&rate, more, now);
             }
         }
-        self.running = self.running.saturating_sub(1);
-        if self.running == 0 {
-            self.buckets.iter_mut().for_each(Bucket::forget);
+        self.settle(quotas, now);
+    }
+
+    /// Puts so many things into each bucket, for good.
+    pub(super) fn fill(&mut self, quotas: &Quotas, things: [u64; 3], now: Instant) {
+        for (bucket, ((rate, _), things)) in self.buckets.iter_mut().zip(quotas.rated().zip(things)) {
+            if let Some(rate) = rate.filter(|_| things > 0) {
+                bucket.charge(&rate, things, now);
+            }
         }
         self.settle(quotas, now);
+    }
+
+    /// So many are under way, as others count them. What nobody closed of those that were is over where nothing is under way
+    /// and all is empty.
+    pub(super) fn set_running(&mut self, running: u32, now: Instant) {
+        self.running = running;
+        if self.is_idle(now) {
+            self.buckets.iter_mut().for_each(Bucket::forget);
+        }
+    }
+
+    /// Whether all of this fits now.
+    pub(super) fn has_room(&mut self, quotas: &Quotas, all: Ahead, now: Instant) -> bool {
+        let places =
+            quotas.concurrent.is_none_or(|most| u64::from(self.running) + all.places <= u64::from(most));
+        let mut rated = self.buckets.iter_mut().zip(quotas.rated().zip(all.sizes()));
+        places
+            && rated.all(|(bucket, ((rate, _), things))| {
+                rate.is_none_or(|rate| bucket.fits(&rate, things, now).is_ok())
+            })
+    }
+
+    /// How much of it is left.
+    pub(super) fn room(&mut self, quotas: &Quotas, now: Instant) -> Room {
+        let mut rated = self.buckets.iter_mut().zip(quotas.rated());
+        let mut left = || rated.next().and_then(|(bucket, (rate, _))| Some(bucket.left(&rate?, now)));
+        let (minute, hour, tokens) = (left(), left(), left());
+        let requests = minute.into_iter().chain(hour).min();
+        Room { requests, tokens, places: quotas.concurrent.map(|most| self.places(most)) }
+    }
+
+    fn places(&self, most: u32) -> u64 {
+        u64::from(most.saturating_sub(self.running))
+    }
+
+    /// How each limit stands, to be read by somebody else.
+    pub(super) fn stand(&mut self, quotas: &Quotas, now: Instant) -> Stand {
+        let mut rated = self.buckets.iter_mut().zip(quotas.rated());
+        let mut next = || {
+            let (bucket, (rate, _)) = rated.next()?;
+            let rate = rate?;
+            Some((bucket.left(&rate, now), Some(bucket.empty_in(&rate, now))))
+        };
+        let (minute, hour, tokens) = (next(), next(), next());
+        [minute, hour, tokens, quotas.concurrent.map(|most| (self.places(most), None))]
+    }
+
+    pub(super) const fn idle_at(&self) -> Instant {
+        self.idle_at
     }
 
     fn settle(&mut self, quotas: &Quotas, now: Instant) {
@@ -117,7 +183,7 @@ impl Meter {
     }
 
     fn slots(&self, most: u32, scope: &Scope) -> Reading {
-        let left = u64::from(most.saturating_sub(self.running));
+        let left = self.places(most);
         let (what, scope, limit) = (What::Concurrent, scope.clone(), u64::from(most));
         Reading { what, scope, limit, left, reset: None, rate: most }
     }

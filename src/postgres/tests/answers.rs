@@ -110,11 +110,11 @@ async fn what_one_gives_up_another_may_have() {
     keep(&a, "k", number, b"late", &RULES).await;
     assert!(matches!(claim(&a, "k", LEASE).await.unwrap(), Claim::Busy { .. }));
     keep(&b, "k", second, b"right", &RULES).await;
-    until("it is told", async || {
-        let Ok(Claim::Kept { answer, .. }) = claim(&a, "k", LEASE).await else { return None };
-        Some(assert_eq!(answer, "right"))
-    })
-    .await;
+    let told = until("it is told", async || match claim(&a, "k", LEASE).await {
+        Ok(Claim::Kept { answer, .. }) => Some(answer),
+        _ => None,
+    });
+    assert_eq!(told.await, "right");
 }
 
 #[tokio::test]

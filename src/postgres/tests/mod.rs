@@ -6,6 +6,7 @@ mod cluster;
 mod crowd;
 mod keys;
 mod law;
+mod limits;
 mod proxy;
 mod stories;
 mod sums;
