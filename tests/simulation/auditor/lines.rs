@@ -110,8 +110,6 @@ fn tier(record: &Record, seen: &Seen) -> i128 {
         (Dialect::OpenaiChat, _) | (Dialect::WorkersAi, _) => false,
         (Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram, _) => false,
         (Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Anthropic, _) => true,
-        // They write nothing.
-        (Dialect::Elevenlabs | Dialect::Cartesia | Dialect::Deepgram, _) => false,
     };
     if dearer && seen.troubles.contains(&Kind::OtherTier) { 2 } else { 1 }
 }
