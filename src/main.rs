@@ -6,6 +6,7 @@ mod attic;
 mod cli;
 mod configure;
 mod crypto;
+mod decisions;
 mod directory;
 mod discover;
 mod fake;

@@ -5,6 +5,7 @@ use crate::answers::{AnswerFile, SharedAnswers};
 use crate::attic::Leftovers;
 use crate::configure::{self, Misconfigured, variable};
 use crate::crypto::{self, NativeCrypto};
+use crate::decisions::DecisionFile;
 use crate::directory::{FileKeys, Keys, SharedKeys};
 use crate::discover;
 use crate::fake;
@@ -57,6 +58,8 @@ pub struct Node {
     pub answers: Option<Arc<AnswerFile>>,
     /// What nodes count together, where they share a ledger.
     pub limits: Option<Arc<SharedLimits>>,
+    /// What was decided, where that is written down: this node's own, shared books or not.
+    pub decisions: Arc<DecisionFile>,
     /// The books, as the relay has them.
     pub watched: Arc<Watched>,
     pub registry: Arc<Registry>,
@@ -252,6 +255,7 @@ impl Node {
         if let Some(answers) = &self.answers {
             answers.close();
         }
+        self.decisions.close();
         self.store.close();
     }
 
@@ -295,6 +299,8 @@ impl Node {
             registry.clone(),
             fleet,
         );
+        let decisions = Arc::new(DecisionFile::beside(data, clock));
+        relay.keep_decisions(decisions.clone());
         relay.count_with(Arc::new(Vocabularies::default()));
         let limits = shared.as_ref().map(|shared| Arc::new(SharedLimits::new(shared.meter_table())));
         if let Some(limits) = &limits {
@@ -306,6 +312,6 @@ impl Node {
             .remembering(kept)
             .keeping(Arc::new(leftovers));
         let front = Arc::new(front);
-        Ok(Self { relay, front, store, shared, keys, answers, limits, watched, registry, setup })
+        Ok(Self { relay, front, store, shared, keys, answers, decisions, limits, watched, registry, setup })
     }
 }

@@ -1,7 +1,7 @@
 //! From a text, variables and bindings to a fleet.
 
 use providers::catalogue::{Catalogue, Problem};
-use relay::config::{Config, ProviderConfig, ProviderKind};
+use relay::config::{Config, Logged, ProviderConfig, ProviderKind};
 use relay::environment::{self, Variables};
 use relay::fleet::Fleet;
 use relay::metrics::Registry;
@@ -53,6 +53,11 @@ impl Setup {
         }
         if config.alerts.is_on() {
             return Err(vec!["alerts.webhooks: native nodes send them; a Worker does not yet".into()]);
+        }
+        if config.decisions.log != Logged::Off {
+            return Err(vec![
+                "decisions.log: native nodes write decisions down; a Worker does not yet".into(),
+            ]);
         }
         let bound = |p: &ProviderConfig| p.base_url.starts_with("binding:");
         if !given.ai
@@ -125,6 +130,7 @@ mod tests {
             ("[service]\nbody_max = 0", true, "service.body_max"),
             ("[store]\npostgres = \"WEIR_POSTGRES_URL\"", true, "store.postgres"),
             ("[alerts.webhooks.ops]\nurl = \"https://x.example\"\nsecret = \"S\"", true, "alerts.webhooks"),
+            ("[decisions]\nlog = \"all\"", true, "decisions.log"),
             ("catalogue = \"models.json\"", true, "GLOBAL_CACHE"),
             ("[providers.x]\nkind = \"workers-ai\"\nbase_url = \"binding://AI\"", false, "binding AI"),
         ] {

@@ -17,6 +17,8 @@ pub struct Ask {
     pub account: String,
     /// Which of the account's keys it came with.
     pub key: Option<vocab::Name>,
+    /// Who of the account, where that is said.
+    pub user: Option<vocab::Name>,
     /// What it may, and what it took for it; None: everything, without being counted.
     pub leave: Option<Box<Leave>>,
     pub words: Words,

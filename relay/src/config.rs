@@ -6,6 +6,7 @@ use policy::alert::Alerts;
 use policy::limit::Quotas;
 use policy::plan::Plans;
 use policy::{Budgets, Settings};
+use router::Weights;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vocab::{Duration, Kind, Pico};
@@ -155,6 +156,25 @@ pub struct PolicyConfig {
     pub hedge: bool,
     /// Whether its answers are cached, where a request does not say; absent: as `service.cache.mode` has it.
     pub cache: Option<bool>,
+}
+
+impl PolicyConfig {
+    /// What it weighs with.
+    ///
+    /// # Errors
+    /// Names the field that is wrong, and says why.
+    pub fn weights(&self) -> Result<Weights, String> {
+        let preset = self.preset.as_deref().unwrap_or("balanced");
+        let mut weights = Weights::named(preset)
+            .ok_or_else(|| format!("preset: {preset:?} is none of cheap, balanced, fast, best"))?;
+        if let Some(value) = self.answer_value_usd {
+            weights.answer_value = value.as_usd_f64();
+        }
+        if let Some(value) = self.second_value_usd {
+            weights.time_value = value.as_usd_f64();
+        }
+        Ok(weights)
+    }
 }
 
 /// Which embedding models are one and the same. Vectors of different models cannot be compared, so a request for vectors
@@ -323,6 +343,49 @@ impl Default for StoreConfig {
     }
 }
 
+/// Which decisions are written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Logged {
+    /// None.
+    #[default]
+    Off,
+    /// Those of requests that left the choice to weir.
+    Choices,
+    /// Those of requests that named a model too.
+    All,
+}
+
+/// The log of decisions, which other policies are judged by and feedback speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecisionsConfig {
+    pub log: Logged,
+    /// With the last thing that a person said, up to 16 KiB of it.
+    pub prompts: bool,
+    /// How long one is kept.
+    pub days: u32,
+    /// How many bytes of them are kept; the oldest go first.
+    pub total_max: u64,
+}
+
+impl Default for DecisionsConfig {
+    fn default() -> Self {
+        Self { log: Logged::Off, prompts: false, days: 30, total_max: 256 << 20 }
+    }
+}
+
+impl DecisionsConfig {
+    /// Whether such a decision is written down.
+    pub fn wants(&self, pinned: bool) -> bool {
+        self.log == Logged::All || (self.log == Logged::Choices && !pinned)
+    }
+
+    pub const fn ttl(&self) -> Duration {
+        Duration::from_secs(self.days as u64 * 86_400)
+    }
+}
+
 /// The whole file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -336,6 +399,7 @@ pub struct Config {
     pub voice: VoiceConfig,
     pub bounds: Bounds,
     pub store: StoreConfig,
+    pub decisions: DecisionsConfig,
     /// Who is told of budgets that fill and credit that runs out.
     pub alerts: Alerts,
     /// Who may call, skills, CORS, credits.

@@ -8,7 +8,7 @@ mod choices;
 mod plans;
 
 use crate::answer::Trouble;
-use crate::config::{Bounds, Config, PolicyConfig, ProviderConfig, ProviderKind};
+use crate::config::{Bounds, Config, DecisionsConfig, PolicyConfig, ProviderConfig, ProviderKind};
 use crate::limits::Leave;
 use crate::voice::Voices;
 use budgets::Budgeted;
@@ -132,6 +132,7 @@ pub struct Fleet {
     pub hedges: bool,
     pub bounds: Bounds,
     pub rules: Rules,
+    pub decisions: DecisionsConfig,
     pub settings: Arc<Settings>,
     budgets: Budgeted,
     pub voices: Voices,
@@ -221,6 +222,9 @@ impl Fleet {
         problems.extend(faults.map(|fault| format!("alerts.{fault}")));
         let budgets = Budgeted::of(config, &mut problems);
         let voices = Voices::of(&config.voice, &providers, &mut problems);
+        if config.decisions.days == 0 || config.decisions.total_max == 0 {
+            problems.push("decisions: days and total_max are above 0; log = \"off\" keeps none".into());
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -244,6 +248,7 @@ impl Fleet {
             policies,
             bounds: config.bounds.clone(),
             rules: Rules::default(),
+            decisions: config.decisions.clone(),
             settings: Arc::new(settings),
             budgets,
             voices,
@@ -464,11 +469,12 @@ fn policies(
         }
     }
     for (name, config) in configured {
-        let preset = config.preset.as_deref().unwrap_or("balanced");
-        let Some(mut weights) = Weights::named(preset) else {
-            problems
-                .push(format!("policies.{name}.preset: {preset:?} is none of cheap, balanced, fast, best"));
-            continue;
+        let weights = match config.weights() {
+            Ok(weights) => weights,
+            Err(why) => {
+                problems.push(format!("policies.{name}.{why}"));
+                continue;
+            }
         };
         for provider in config.providers.iter().chain(&config.deny) {
             if !providers.contains_key(provider) {
@@ -477,12 +483,6 @@ fn policies(
         }
         if config.min_quality.is_some_and(|q| !(0.0..=1.0).contains(&q)) {
             problems.push(format!("policies.{name}.min_quality: is from 0 to 1"));
-        }
-        if let Some(value) = config.answer_value_usd {
-            weights.answer_value = value.as_usd_f64();
-        }
-        if let Some(value) = config.second_value_usd {
-            weights.time_value = value.as_usd_f64();
         }
         let limits = Limits {
             max_cost: config.max_cost_usd,

@@ -12,6 +12,7 @@ mod ask;
 mod attempt;
 pub mod config;
 mod count;
+pub mod decisions;
 pub mod environment;
 pub mod faults;
 pub mod fleet;

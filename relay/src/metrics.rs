@@ -56,6 +56,9 @@ pub struct Registry {
     /// From the request's head to its upstream call, and from the last upstream byte to the end.
     pub overhead: Histogram,
     pub hedges: Counter,
+    /// Decisions that were handed to be written down, and those that there was no room for.
+    pub decisions: Counter,
+    pub decisions_dropped: Counter,
     /// Answers out of the cache.
     pub hits: Counter,
     /// Answers to requests that came again under their key.
@@ -92,6 +95,8 @@ impl Default for Registry {
             open: Gauge::default(),
             overhead: Histogram::new(OVERHEAD_S),
             hedges: Counter::default(),
+            decisions: Counter::default(),
+            decisions_dropped: Counter::default(),
             hits: Counter::default(),
             replays: Counter::default(),
             webhooks: Family::default(),
@@ -115,6 +120,9 @@ impl Default for Registry {
             new.overhead.clone(),
         );
         registry.register("hedges", "Second calls started because the first was late", new.hedges.clone());
+        registry.register("decisions", "Decisions written down", new.decisions.clone());
+        let dropped = "Decisions that were not written down, as too many waited";
+        registry.register("decisions_dropped", dropped, new.decisions_dropped.clone());
         registry.register("cache_hits", "Answers out of the cache", new.hits.clone());
         registry.register("replays", "Answers told again under an idempotency key", new.replays.clone());
         registry.register("webhooks", "Messages to webhooks, by what came of a try", new.webhooks.clone());

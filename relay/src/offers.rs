@@ -15,6 +15,8 @@ use vocab::{Brief, Card, Instant, Kind, Pico, Price};
 pub struct Route<'a> {
     /// Indexes into the fleet's candidates; offers are in the same order.
     pub candidates: &'a [usize],
+    /// The policy's name.
+    pub policy: &'a str,
     pub weights: Weights,
     pub limits: Cow<'a, Limits>,
     pub hedge: bool,
@@ -52,7 +54,15 @@ impl<'a> Route<'a> {
         if let Words::Speak { speak, .. } = &ask.words {
             fleet.voices.role(&speak.voice, pinned).map_err(Trouble::BadInput)?;
         }
-        Ok(Self { candidates, weights: policy.weights, limits, hedge: policy.hedge, pinned, plan })
+        Ok(Self {
+            candidates,
+            policy: policy_name,
+            weights: policy.weights,
+            limits,
+            hedge: policy.hedge,
+            pinned,
+            plan,
+        })
     }
 
     pub fn wish(&'a self, brief: &'a Brief, fleet: &Fleet) -> Wish<'a> {

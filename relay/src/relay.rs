@@ -3,6 +3,7 @@
 use crate::advisor::Kept;
 use crate::answer::{DecisionId, Trouble};
 use crate::ask::Ask;
+use crate::decisions::{Decided, Decisions, Said, Say, SayError};
 use crate::fleet::{Fleet, Named};
 use crate::limits::Local;
 use crate::metrics::Registry;
@@ -34,6 +35,7 @@ pub struct Relay {
     kept: Kept,
     tokenizers: OnceLock<Arc<dyn Tokenizers>>,
     limits: OnceLock<Arc<dyn Limits>>,
+    decisions: OnceLock<Arc<dyn Decisions>>,
 }
 
 /// A model as `/v1/models` lists it.
@@ -103,6 +105,7 @@ impl Relay {
             kept: Kept::default(),
             tokenizers: OnceLock::new(),
             limits: OnceLock::new(),
+            decisions: OnceLock::new(),
         })
     }
 
@@ -122,6 +125,30 @@ impl Relay {
 
     pub(crate) fn limits(&self) -> &Arc<dyn Limits> {
         self.limits.get_or_init(|| Arc::new(Local::default()))
+    }
+
+    /// Has these keep decisions. Once; who says nothing keeps none.
+    pub fn keep_decisions(&self, decisions: Arc<dyn Decisions>) {
+        drop(self.decisions.set(decisions));
+    }
+
+    /// A decision that is to be written down, with what came of it.
+    pub(crate) fn note(&self, decided: Box<Decided>) {
+        let Some(decisions) = self.decisions.get() else { return };
+        if decisions.note(decided) {
+            self.registry.decisions.inc();
+        } else {
+            self.registry.decisions_dropped.inc();
+        }
+    }
+
+    /// Keeps what a caller says of an answer it had.
+    ///
+    /// # Errors
+    /// There is no such request of this caller's in the log, or no log.
+    pub async fn say(&self, say: Say) -> Result<Said, SayError> {
+        let decisions = self.decisions.get().ok_or(SayError::Off)?;
+        decisions.say(say, self.clock.now()).await
     }
 
     pub fn http(&self) -> &dyn Http {

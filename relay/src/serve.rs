@@ -7,6 +7,7 @@ mod trouble;
 use crate::answer::{Answer, Bill, Content, DecisionId, Piece, Served, Trouble};
 use crate::ask::{Ask, BadInput, Words};
 use crate::attempt::{self, Begun, Got, Lost, Parsed, Prepared, Whole};
+use crate::decisions::Decided;
 use crate::faults::{self, Next};
 use crate::fleet::Fleet;
 use crate::limits::Leave;
@@ -109,6 +110,9 @@ impl<'a> Journey<'a> {
         if decision.plan.is_empty() {
             return Err(Self::unplanned(ask, fleet, &route, &decision, &offers, now));
         }
+        let noted = Decided::of(fleet, ask, (&id, &account), &route, &decision);
+        let mut tab = Tab::new(relay.clone(), fleet.clone(), id, account, ask, permit, dice);
+        tab.noted = noted;
         Ok(Box::new(Self {
             relay,
             fleet,
@@ -116,7 +120,7 @@ impl<'a> Journey<'a> {
             parsed: Parsed::default(),
             deadline: now.after(fleet.bounds.deadline_of(brief.kind)),
             begun: now,
-            tab: Tab::new(relay.clone(), fleet.clone(), id, account, ask, permit, dice),
+            tab,
             queue: decision.plan.iter().copied().collect(),
             tried: SmallVec::new(),
             again: VecDeque::new(),

@@ -5,6 +5,7 @@
 
 use crate::answer::Attempt;
 use crate::ask::Ask;
+use crate::decisions::Decided;
 use crate::faults::{self, Blame};
 use crate::fleet::{Candidate, Fleet};
 use crate::hear::Tape;
@@ -71,6 +72,8 @@ pub struct Tab {
     flights: SmallVec<[Flight; 2]>,
     dice: Dice,
     open: bool,
+    /// What it was decided by, where that is written down.
+    pub noted: Option<Box<Decided>>,
 }
 
 impl Tab {
@@ -110,6 +113,7 @@ impl Tab {
             flights: SmallVec::new(),
             dice,
             open: false,
+            noted: None,
         }
     }
 
@@ -390,7 +394,7 @@ impl Tab {
             return None;
         }
         self.close();
-        let op = self.closing(why);
+        let op = self.closing(why, now);
         let op = match self.relay.books().post_at_once(&self.account, op, now) {
             Ok(posted) => return Some(Settling::Done(posted)),
             Err(op) => op,
@@ -406,8 +410,12 @@ impl Tab {
         self.relay.registry().open.dec();
     }
 
-    fn closing(&mut self, why: &str) -> Op {
+    fn closing(&mut self, why: &str, now: Instant) -> Op {
         let lines = std::mem::take(&mut self.lines);
+        if let Some(mut decided) = self.noted.take() {
+            decided.ends(&lines, why, now);
+            self.relay.note(decided);
+        }
         if let Some(permit) = self.permit.take() {
             permit.ends(lines.iter().fold(0, |sum: u64, line| {
                 sum.saturating_add(line.usage.tokens_in()).saturating_add(line.usage.tokens_out())
@@ -455,7 +463,7 @@ impl Drop for Tab {
         for flight in std::mem::take(&mut self.flights) {
             self.abandoned(&flight, "left", None, now);
         }
-        let op = self.closing("client left");
+        let op = self.closing("client left", now);
         let op = match self.relay.books().post_at_once(&self.account, op, now) {
             Ok(posted) => return settled(posted),
             Err(op) => op,

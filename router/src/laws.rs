@@ -1,7 +1,7 @@
 //! What holds of every decision, whatever is offered.
 
 use crate::samples::{brief, card};
-use crate::{Decision, Limits, Offer, Standing, State, Weights, Wish, advise, explain, plan};
+use crate::{Decision, Known, Limits, Offer, Standing, State, Weights, Wish, advise, explain, plan};
 use proptest::prelude::*;
 use serde_json::Value;
 use vocab::{Brief, Caps, Card, Dice, Duration, Instant, Kind, Pico, Quality, Status};
@@ -160,6 +160,24 @@ proptest! {
             *cost = Pico((cost.as_usd_f64() * share * 1e12) as i128).min(*cost);
         }
         never_ranks_lower(&made, &owned, &changed, which, seed)?;
+    }
+
+    /// What a log of decisions rests on: shares add up to one, the one chosen has the decision's, and whoever ranks the
+    /// figures of the record again comes to the same.
+    #[test]
+    fn a_decision_can_be_made_again_from_its_record(made in wishes(), owned in many(12), seed: u64) {
+        let decision = decide(&made, &owned, seed);
+        let fit: Vec<_> = decision.ranked.iter().filter(|r| r.removed.is_none()).collect();
+        let logged: Vec<f64> = fit.iter().map(|r| decision.share(r.offer)).collect();
+        let known = |r: &&crate::Ranked| {
+            Known { quality: r.quality, cost_usd: r.cost_usd, latency_s: r.latency_s }
+        };
+        let known: Vec<Known> = fit.iter().map(known).collect();
+        prop_assert_eq!(&logged, &crate::shares(decision.weights, &known));
+        if let Some(first) = decision.plan.first() {
+            prop_assert_eq!(decision.share(*first), decision.propensity);
+            prop_assert!((logged.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! Not here, on purpose: prices (an offer brings its cost), requests (a [`vocab::Brief`] is enough), anything async.
 
 mod advise;
+mod again;
 mod breaker;
 mod cache;
 mod constraints;
@@ -28,6 +29,7 @@ mod sketch;
 mod wish;
 
 pub use advise::{Alternative, advise};
+pub use again::{Known, shares};
 pub use breaker::{Breaker, Pass, Rules};
 pub use cache::{LastUse, PromptCache, cached_share, cached_tokens};
 pub use constraints::{OUTPUT_RESERVE, Removed};

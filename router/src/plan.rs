@@ -1,6 +1,6 @@
 //! From offers to an ordered plan.
 
-use crate::score::{Missing, Parts};
+use crate::score::{Missing, Parts, reckon};
 use crate::{Offer, Ranked, Removed, Weights, Wish};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -33,6 +33,19 @@ impl Decision {
     /// what Retry-After says; None is that waiting does not help.
     pub fn retry_at(&self) -> Option<Instant> {
         self.ranked.iter().filter_map(|r| open_until(r.removed)).min()
+    }
+
+    /// Probability with which these inputs put this offer first, over all seeds.
+    pub fn share(&self, offer: usize) -> f64 {
+        let first = self.ranked.first().filter(|row| row.removed.is_none());
+        let equals = |row: &&Ranked| {
+            let place = |r: &Ranked| {
+                let (known, missing) = reckon(self.weights, r.quality, r.cost_usd, r.latency_s);
+                key(r.removed, missing, known)
+            };
+            first.is_some_and(|first| place(first) == place(row))
+        };
+        if self.of(offer).filter(equals).is_some() { self.propensity } else { 0.0 }
     }
 
     /// An offer's row.
@@ -160,7 +173,7 @@ struct Place {
 }
 
 /// Lower is better: first the class of an offer, then what is known of its score.
-fn key(removed: Option<Removed>, missing: Missing, known: f64) -> (u8, u64) {
+pub(crate) fn key(removed: Option<Removed>, missing: Missing, known: f64) -> (u8, u64) {
     let class = match removed {
         None => 0,
         Some(Removed::Open { .. }) => 8,

@@ -17,7 +17,7 @@
 //! NaN, infinities, negative prices and probabilities outside 0 to 1 are treated as unknown, so nonsense cannot win.
 
 use crate::{Offer, Removed, Weights, Wish};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vocab::{Duration, Effort, Instant};
 
 /// How many answers a figure of the catalogue is worth against live ones.
@@ -33,7 +33,7 @@ pub const FORMULA: &str = "utility = answer_value*quality - cost_usd - time_valu
     ttft_s and tokens_per_s = (live*samples + prior*prior_weight)/(samples + prior_weight), or the one there is";
 
 /// Where a figure comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Nobody knows.
@@ -172,16 +172,7 @@ impl Parts {
         let latency_s = answer_s.map(|answer| answer + failure * answer.max(ttft_p95_s.unwrap_or(0.0)));
         let (quality, quality_confidence) = quality(wish, offer);
 
-        let Weights { answer_value, time_value } = wish.weights;
-        let missed = |part: Option<f64>, weight: f64| part.is_none() && weight != 0.0;
-        let missing =
-            Missing::of(cost_usd.is_none(), missed(quality, answer_value), missed(latency_s, time_value));
-        // In this order and no other: whoever recomputes it gets the same last bit.
-        let known = answer_value * quality.unwrap_or(0.0)
-            - cost_usd.unwrap_or(0.0)
-            - time_value * latency_s.unwrap_or(0.0);
-        let sane = known.is_finite() && answer_value >= 0.0 && time_value >= 0.0;
-        let (known, missing) = if sane { (known, missing) } else { (0.0, Missing::ALL) };
+        let (known, missing) = reckon(wish.weights, quality, cost_usd, latency_s);
 
         Self {
             price_usd,
@@ -228,6 +219,24 @@ impl Parts {
             removed,
         }
     }
+}
+
+/// The sum of the terms that are known, and which are not.
+pub(crate) fn reckon(
+    Weights { answer_value, time_value }: Weights,
+    quality: Option<f64>,
+    cost_usd: Option<f64>,
+    latency_s: Option<f64>,
+) -> (f64, Missing) {
+    let missed = |part: Option<f64>, weight: f64| part.is_none() && weight != 0.0;
+    let missing =
+        Missing::of(cost_usd.is_none(), missed(quality, answer_value), missed(latency_s, time_value));
+    // In this order and no other: whoever recomputes it gets the same last bit.
+    let known = answer_value * quality.unwrap_or(0.0)
+        - cost_usd.unwrap_or(0.0)
+        - time_value * latency_s.unwrap_or(0.0);
+    let sane = known.is_finite() && answer_value >= 0.0 && time_value >= 0.0;
+    if sane { (known, missing) } else { (0.0, Missing::ALL) }
 }
 
 /// The client's limit and the model's hold the answer short, whatever was expected.

@@ -1,6 +1,6 @@
 //! What a request wants: the exchange rates between quality, money and time, and the limits outside of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vocab::{Brief, Duration, Pico};
 
 /// Two exchange rates that put quality, money and time on one scale.
@@ -16,7 +16,7 @@ use vocab::{Brief, Duration, Pico};
 /// | `best` | 2 | 0.002 | 7.20 | ten points of quality may cost twenty cents more |
 ///
 /// A weight that is negative, infinite or NaN makes every score unknown rather than somebody the winner.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
     /// USD per good answer.
     pub answer_value: f64,

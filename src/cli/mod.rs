@@ -16,6 +16,7 @@ mod keys;
 mod lab;
 mod ledger;
 mod providers;
+mod replay;
 mod serve;
 
 use clap::{Args, Parser, Subcommand};
@@ -72,6 +73,8 @@ enum Command {
     Catalog(catalog::Catalog),
     /// Measure routing policies on outcome data
     Bench(Box<bench::Bench>),
+    /// Estimate what another policy would have come to, by the log of decisions
+    Replay(Box<replay::Replay>),
     /// Run fake providers, with the faults a scenario asks for
     Lab(lab::Lab),
     /// Watch routing at work: fake providers, one of them failing, and some traffic
@@ -127,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Ledger(command) => command.run(&common),
         Command::Catalog(command) => command.run(&common),
         Command::Bench(command) => command.run(&common),
+        Command::Replay(command) => command.run(&common),
         Command::Lab(command) => command.run(),
         Command::Demo(command) => command.run(&common),
     };

@@ -17,6 +17,7 @@ mod cleanup;
 mod clients;
 mod crash;
 mod credits;
+mod decisions;
 mod dialects;
 mod edits;
 mod error_table;

@@ -4,8 +4,14 @@ use crate::{none, read, root};
 use std::collections::BTreeSet;
 use std::process::Command;
 
-const DOCUMENTS: [&str; 5] =
-    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/ledger-format.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/ledger-format.md",
+    "docs/decisions.md",
+    "CHANGELOG.md",
+];
 
 /// The texts between single backticks.
 fn quoted(text: &str) -> Vec<&str> {

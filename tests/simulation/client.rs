@@ -95,6 +95,7 @@ pub fn ask(errand: &Errand, body: &Value, now: Instant, seed: u64) -> Ask {
         id: errand.id.clone(),
         account: errand.account.into(),
         key: None,
+        user: None,
         leave: None,
         words,
         wishes,

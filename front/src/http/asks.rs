@@ -140,6 +140,7 @@ impl Call<'_> {
             id: self.id.to_owned(),
             account: self.caller.account.clone(),
             key: self.caller.key.clone(),
+            user: self.caller.user.clone(),
             leave: None,
             words,
             wishes: asked.wishes,
