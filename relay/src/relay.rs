@@ -3,6 +3,7 @@
 use crate::advisor::Kept;
 use crate::answer::{DecisionId, Trouble};
 use crate::ask::Ask;
+use crate::config::Logged;
 use crate::decisions::{Decided, Decisions, Said, Say, SayError};
 use crate::fleet::{Fleet, Named};
 use crate::limits::Local;
@@ -148,7 +149,10 @@ impl Relay {
     /// There is no such request of this caller's in the log, or no log.
     pub async fn say(&self, say: Say) -> Result<Said, SayError> {
         let decisions = self.decisions.get().ok_or(SayError::Off)?;
-        decisions.say(say, self.clock.now()).await
+        let said = decisions.say(say, self.clock.now()).await;
+        let off = self.fleet.load().decisions.log == Logged::Off;
+        // What was written down before it was turned off can still be spoken of.
+        if off && said == Err(SayError::Unknown) { Err(SayError::Off) } else { said }
     }
 
     pub fn http(&self) -> &dyn Http {

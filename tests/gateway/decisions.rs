@@ -1,5 +1,6 @@
 //! What was decided is written down where that is wanted, and other policies are judged by it.
 
+use crate::identity::House;
 use crate::net::until;
 use crate::world::{World, body, streamed};
 use serde_json::{Value, json};
@@ -116,4 +117,78 @@ fn without_a_wish_nothing_is_written() {
     let (code, text) = replay(&world, &["--policy", "cheap"]);
     assert!(code == Some(2) && text.contains("decisions.log in the configuration turns that on"), "{text}");
     assert!(!file(&world).exists());
+}
+
+#[test]
+fn feedback_is_kept_with_the_decision_it_speaks_of() {
+    let mut world = World::with(2, LOGGED, &[]);
+    let id = world.chat(&body("hi")).is(200).header("x-request-id").unwrap().to_owned();
+    let say = |world: &World, id: &str, score: Value| {
+        world.weir.post("/api/feedback", &json!({"request_id": id, "score": score}))
+    };
+    // At once: nobody has to wait until it is written.
+    let told = say(&world, &id, json!(0.25)).is(200).json();
+    assert_eq!(
+        told,
+        json!({"request_id": id, "score": 0.25, "previous_score": null, "model": "alpha/alpha-chat"})
+    );
+    let told = say(&world, &id, json!(1)).is(200).json();
+    assert_eq!(told["previous_score"], json!(0.25));
+    assert_eq!(
+        say(&world, &id, json!(1)).is(200).json()["previous_score"],
+        json!(1.0),
+        "the same again is nothing new"
+    );
+    assert_eq!(say(&world, "nobody", json!(1)).is(404).json()["error"]["code"], "unknown_request");
+    for (wrong, word) in [
+        (json!({"request_id": id, "score": 1.5}), "score: expected a number from 0 to 1"),
+        (json!({"request_id": id, "score": -0.1}), "score: expected a number from 0 to 1"),
+        (json!({"request_id": id, "score": "good"}), "expected f64"),
+        (json!({"request_id": id}), "missing field `score`"),
+        (json!({"request_id": id, "score": 1, "why": "x"}), "unknown field `why`"),
+        (json!([]), "cannot be read"),
+    ] {
+        let refused = world.weir.post("/api/feedback", &wrong).is(400).json();
+        assert!(refused["error"]["message"].as_str().unwrap().contains(word), "{wrong}: {refused}");
+    }
+    wait_for(1, &world);
+    assert_eq!(exported(&world, &[])[0]["feedback"]["score"], json!(1.0));
+    world.weir.process.signal("TERM");
+    world.weir.process.ends(Duration::from_secs(10));
+    world.weir = world.setup.start();
+    assert_eq!(
+        say(&world, &id, json!(0)).is(200).json()["previous_score"],
+        json!(1.0),
+        "a restart forgets nothing"
+    );
+    let (_, text) = replay(&world, &["--policy", "balanced", "--json"]);
+    let told: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(told["figures"]["quality"]["logged"]["value"], json!(0.0));
+}
+
+#[test]
+fn nobody_speaks_of_another_accounts_request() {
+    let house = House::new(LOGGED);
+    let keys = ["red", "blue"].map(|account| {
+        let made =
+            house.operator("POST", "/api/admin/keys", &json!({"account": account, "name": "k"})).is(200);
+        let credit = json!({"account": account, "amount_usd": "1", "reason": "a gift"});
+        house.operator("POST", "/api/credits/adjust", &credit).is(200);
+        made.json()["key"].as_str().unwrap().to_owned()
+    });
+    let asked = house.with_key(&keys[0], "POST", "/v1/chat/completions", &body("hi").to_string()).is(200);
+    let say = json!({"request_id": asked.header("x-request-id").unwrap(), "score": 0}).to_string();
+    let refused = house.with_key(&keys[1], "POST", "/api/feedback", &say).is(404).json();
+    assert_eq!(refused["error"]["code"], "unknown_request");
+    house.operator("POST", "/api/feedback", &serde_json::from_str(&say).unwrap()).is(404);
+    let told = house.with_key(&keys[0], "POST", "/api/feedback", &say).is(200).json();
+    assert_eq!(told["previous_score"], Value::Null, "what others tried left nothing behind");
+}
+
+#[test]
+fn without_a_log_there_is_nothing_to_speak_of() {
+    let world = World::new(1);
+    let id = world.chat(&body("hi")).is(200).header("x-request-id").unwrap().to_owned();
+    let refused = world.weir.post("/api/feedback", &json!({"request_id": id, "score": 1})).is(404).json();
+    assert_eq!(refused["error"]["code"], "not_configured");
 }

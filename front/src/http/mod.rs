@@ -9,6 +9,7 @@ mod client;
 mod cors;
 mod entry;
 mod explain;
+mod feedback;
 mod fields;
 mod generate;
 mod heads;

@@ -54,6 +54,8 @@ pub enum Place {
     Binding,
     Test,
     Explain,
+    /// What a caller says of an answer.
+    Feedback,
     Providers,
     Credits,
     /// Credit given or taken back.
@@ -152,7 +154,7 @@ const fn gemini(template: &'static str, methods: &'static [Method], place: Place
 }
 
 /// All of them, the busiest first; of those that fit one path, the one with an end of its own.
-pub const ROUTES: [Route; 57] = [
+pub const ROUTES: [Route; 58] = [
     openai("/v1/chat/completions", POST, Place::Chat),
     openai("/v1/responses", POST, Place::Responses),
     anthropic("/v1/messages", Place::Messages),
@@ -189,6 +191,7 @@ pub const ROUTES: [Route; 57] = [
     route("/api/ai/binding", GET, Place::Binding, Gate::Caller),
     route("/api/ai/test", POST, Place::Test, Gate::Caller),
     route("/api/route/explain", POST, Place::Explain, Gate::Caller),
+    route("/api/feedback", POST, Place::Feedback, Gate::Caller),
     route("/api/providers", GET, Place::Providers, Gate::Caller),
     route("/api/credits", GET, Place::Credits, Gate::Caller),
     route("/api/credits/adjust", POST, Place::Adjust, Gate::Admin),

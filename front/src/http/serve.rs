@@ -315,6 +315,7 @@ impl Front {
             Place::ResponsesStored => return Err(crate::responses::gone(call.rest)),
             Place::Test => return self.test(call, body, response).await,
             Place::Explain => tell(response, &self.explain(call, body)?),
+            Place::Feedback => tell(response, &self.feedback(call, &body).await?),
             Place::Usage => tell(response, &self.usage(call, &body).await?),
             Place::UsageOne => tell(response, &self.usage_one(call).await?),
             Place::Ledger => tell(response, &self.ledger(call).await?),
