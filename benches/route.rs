@@ -68,6 +68,7 @@ fn offers<'a>(cards: &'a [Card], healths: &[Health], rules: &Rules) -> Vec<Offer
             dearest: Some(Pico(cost.0 * 4)),
             barred: false,
             unfit: None,
+            learned: None,
             standing: health.standing(NOW, rules),
         }
     })

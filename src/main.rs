@@ -10,6 +10,7 @@ mod decisions;
 mod directory;
 mod discover;
 mod fake;
+mod foresight;
 mod limits;
 mod net;
 mod node;

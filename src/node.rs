@@ -9,6 +9,7 @@ use crate::decisions::DecisionFile;
 use crate::directory::{FileKeys, Keys, SharedKeys};
 use crate::discover;
 use crate::fake;
+use crate::foresight::Shipped;
 use crate::limits::SharedLimits;
 use crate::net::{NativeClock, NativeHttp, Tasks};
 use crate::postgres::{self, Postgres};
@@ -301,6 +302,7 @@ impl Node {
         );
         let decisions = Arc::new(DecisionFile::beside(data, clock));
         relay.keep_decisions(decisions.clone());
+        relay.foresee_with(Arc::new(Shipped::default()));
         relay.count_with(Arc::new(Vocabularies::default()));
         let limits = shared.as_ref().map(|shared| Arc::new(SharedLimits::new(shared.meter_table())));
         if let Some(limits) = &limits {

@@ -59,6 +59,11 @@ impl Setup {
                 "decisions.log: native nodes write decisions down; a Worker does not yet".into(),
             ]);
         }
+        if config.routing.learned_quality {
+            let how =
+                "routing.learned_quality: the predictor's weights are in the native binary, not in a Worker";
+            return Err(vec![how.into()]);
+        }
         let bound = |p: &ProviderConfig| p.base_url.starts_with("binding:");
         if !given.ai
             && let Some((name, _)) = config.providers.iter().find(|(_, p)| bound(p))
@@ -131,6 +136,7 @@ mod tests {
             ("[store]\npostgres = \"WEIR_POSTGRES_URL\"", true, "store.postgres"),
             ("[alerts.webhooks.ops]\nurl = \"https://x.example\"\nsecret = \"S\"", true, "alerts.webhooks"),
             ("[decisions]\nlog = \"all\"", true, "decisions.log"),
+            ("[routing]\nlearned_quality = true", true, "routing.learned_quality"),
             ("catalogue = \"models.json\"", true, "GLOBAL_CACHE"),
             ("[providers.x]\nkind = \"workers-ai\"\nbase_url = \"binding://AI\"", false, "binding AI"),
         ] {

@@ -139,7 +139,7 @@ fn pinned(
         return found.clone();
     }
     let whole = Route { candidates: everybody, limits: route.limits.clone(), ..*route };
-    let offers = offers(&whole, fleet, ask, relay.sessions(), now);
+    let offers = offers(&whole, fleet, ask, None, relay.sessions(), &[], now);
     let decision = router::plan(&whole.wish(brief, fleet), &offers, now, &mut Dice::seeded(ask.seed));
     let at = whole.candidates.iter().position(|c| *c == served)?;
     let found = router::advise(&decision, &offers, at).map(|a| found(&a, whole.candidates));

@@ -20,7 +20,7 @@ use http::header::CONTENT_TYPE;
 use providers::{Framed, Glance};
 use std::collections::VecDeque;
 use std::sync::OnceLock;
-use vocab::{Call, Chat, Dialect, Duration, Event, Fault, Instant, Usage};
+use vocab::{Call, Chat, Dialect, Duration, Event, Fault, Instant, RawChat, Usage};
 
 /// Error bodies are read up to here.
 pub const FAULT_BODY_MAX: usize = 64 << 10;
@@ -33,6 +33,23 @@ const ECHOES: usize = 4;
 /// The conversation, taken apart at most once however many candidates need it so.
 #[derive(Default)]
 pub struct Parsed(OnceLock<Result<Box<Chat>, BadInput>>);
+
+impl Parsed {
+    fn taken_apart(&self, raw: &RawChat, parse: Parse) -> Result<&Chat, &BadInput> {
+        self.0.get_or_init(|| parse(raw).map(Box::new)).as_ref().map(Box::as_ref)
+    }
+
+    /// The conversation of an ask; None where it is none, or cannot be told in other words.
+    pub fn chat<'a>(&'a self, ask: &'a Ask) -> Option<&'a Chat> {
+        match &ask.words {
+            Words::Chat { chat, .. } => Some(chat),
+            Words::Raw { raw, parse, .. } => self.taken_apart(raw, *parse).ok(),
+            Words::Task { .. } | Words::Speak { .. } | Words::Hear(_) => None,
+        }
+    }
+}
+
+type Parse = fn(&RawChat) -> Result<Chat, BadInput>;
 
 /// What a successful call has brought when it commits. Boxed, as it passes through many hands.
 pub enum Got {
@@ -123,7 +140,7 @@ pub fn prepare(ask: &Ask, parsed: &Parsed, candidate: &Candidate) -> Result<Prep
             {
                 return Ok(Prepared::one(call, passes));
             }
-            match parsed.0.get_or_init(|| parse(raw).map(Box::new)) {
+            match parsed.taken_apart(raw, *parse) {
                 Ok(chat) => chat,
                 Err(bad) => return Err(Lost::untold(bad.clone())),
             }

@@ -386,6 +386,21 @@ impl DecisionsConfig {
     }
 }
 
+/// What is known of a model besides its card.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoutingConfig {
+    /// Prompts are read, and the predictor says how well the models that it knows will answer.
+    pub learned_quality: bool,
+}
+
+impl RoutingConfig {
+    /// Whether a prompt is read before its model is chosen.
+    pub const fn reads(&self, pinned: bool) -> bool {
+        self.learned_quality && !pinned
+    }
+}
+
 /// The whole file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -400,6 +415,7 @@ pub struct Config {
     pub bounds: Bounds,
     pub store: StoreConfig,
     pub decisions: DecisionsConfig,
+    pub routing: RoutingConfig,
     /// Who is told of budgets that fill and credit that runs out.
     pub alerts: Alerts,
     /// Who may call, skills, CORS, credits.

@@ -34,7 +34,8 @@ impl Relay {
         let brief = ask.brief();
         let best = {
             let route = Route::of(&fleet, ask)?;
-            let offers = offers(&route, &fleet, ask, self.sessions(), now);
+            let offers =
+                offers(&route, &fleet, ask, ask.wishes.session.as_deref(), self.sessions(), &[], now);
             let wish = route.wish(brief, &fleet);
             let decision = router::plan(&wish, &offers, now, &mut Dice::seeded(ask.seed));
             decision.plan.first().map(|offer| route.candidates[*offer])

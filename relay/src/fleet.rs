@@ -8,7 +8,10 @@ mod choices;
 mod plans;
 
 use crate::answer::Trouble;
-use crate::config::{Bounds, Config, DecisionsConfig, PolicyConfig, ProviderConfig, ProviderKind};
+use crate::config::{
+    Bounds, Config, DecisionsConfig, PolicyConfig, ProviderConfig, ProviderKind, RoutingConfig,
+};
+use crate::foresight::{Foreseen, Foresight};
 use crate::limits::Leave;
 use crate::voice::Voices;
 use budgets::Budgeted;
@@ -23,7 +26,7 @@ use providers::{Adapter, Address};
 use router::{Health, Limits, Rules, State, Weights};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokens::Family;
 use vocab::{Cap, Caps, Card, Door, Duration, Instant, Kind, Name, Price, Rate, Rates, Status};
 
@@ -133,6 +136,9 @@ pub struct Fleet {
     pub bounds: Bounds,
     pub rules: Rules,
     pub decisions: DecisionsConfig,
+    pub routing: RoutingConfig,
+    /// The candidates as whoever reads prompts knows them, once that was looked up.
+    foreseen: OnceLock<Option<Foreseen>>,
     pub settings: Arc<Settings>,
     budgets: Budgeted,
     pub voices: Voices,
@@ -249,6 +255,8 @@ impl Fleet {
             bounds: config.bounds.clone(),
             rules: Rules::default(),
             decisions: config.decisions.clone(),
+            routing: config.routing.clone(),
+            foreseen: OnceLock::new(),
             settings: Arc::new(settings),
             budgets,
             voices,
@@ -333,6 +341,11 @@ impl Fleet {
     /// What a caller may; None: everything, without being counted.
     pub fn leave(&self, caller: &Caller) -> Result<Option<Box<Leave>>, Trouble> {
         self.plans.leave(caller)
+    }
+
+    /// The candidates as whoever reads prompts knows them; looked up once.
+    pub(crate) fn foreseen(&self, foresight: Option<&dyn Foresight>) -> Option<&Foreseen> {
+        self.foreseen.get_or_init(|| foresight.map(|of| Foreseen::of(of, &self.candidates))).as_ref()
     }
 
     /// What one model may be compared with. Vectors can be replaced by no others.

@@ -16,6 +16,7 @@ pub mod decisions;
 pub mod environment;
 pub mod faults;
 pub mod fleet;
+pub mod foresight;
 mod hear;
 pub mod limits;
 pub mod metrics;

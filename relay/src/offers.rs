@@ -5,7 +5,7 @@ use crate::ask::{Ask, Wishes, Words};
 use crate::fleet::{Fleet, Named, Plan, Policy};
 use crate::sessions::Sessions;
 use crate::voice;
-use router::{Limits, Offer, Weights, Wish};
+use router::{Learned, Limits, Offer, Weights, Wish};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use tokens::Family;
@@ -112,15 +112,17 @@ fn expected_out(brief: &Brief, fleet: &Fleet) -> u32 {
     brief.max_output.map_or(expected, |max| max.min(expected)).saturating_mul(brief.n.max(1))
 }
 
-/// The offers of a route at this moment, in its order.
+/// The offers of a route at this moment, in its order. So is `learned`, where there is anything.
 pub fn offers<'a>(
     route: &Route<'_>,
     fleet: &'a Fleet,
     ask: &Ask,
+    session: Option<&str>,
     sessions: &Sessions,
+    learned: &[Option<Learned>],
     now: Instant,
 ) -> Vec<Offer<'a>> {
-    let (brief, session) = (ask.brief(), ask.wishes.session.as_deref());
+    let brief = ask.brief();
     let speak = match &ask.words {
         Words::Speak { speak, .. } => Some(speak),
         _ => None,
@@ -132,7 +134,8 @@ pub fn offers<'a>(
     route
         .candidates
         .iter()
-        .map(|&at| {
+        .enumerate()
+        .map(|(place, &at)| {
             let candidate = &fleet.candidates[at];
             let card = candidate.card.as_ref();
             let price = card.price.as_deref();
@@ -167,6 +170,7 @@ pub fn offers<'a>(
                 tokens_in: Some(likely),
                 cost,
                 dearest,
+                learned: learned.get(place).copied().flatten(),
                 barred: route.plan.is_some_and(|plan| plan.bars(at)),
                 unfit,
                 standing: candidate

@@ -3,9 +3,11 @@
 use crate::advisor::Kept;
 use crate::answer::{DecisionId, Trouble};
 use crate::ask::Ask;
+use crate::attempt::Parsed;
 use crate::config::Logged;
 use crate::decisions::{Decided, Decisions, Said, Say, SayError};
 use crate::fleet::{Fleet, Named};
+use crate::foresight::{self, Foresight};
 use crate::limits::Local;
 use crate::metrics::Registry;
 use crate::offers::{Route, offers};
@@ -37,6 +39,7 @@ pub struct Relay {
     tokenizers: OnceLock<Arc<dyn Tokenizers>>,
     limits: OnceLock<Arc<dyn Limits>>,
     decisions: OnceLock<Arc<dyn Decisions>>,
+    foresight: OnceLock<Arc<dyn Foresight>>,
 }
 
 /// A model as `/v1/models` lists it.
@@ -107,6 +110,7 @@ impl Relay {
             tokenizers: OnceLock::new(),
             limits: OnceLock::new(),
             decisions: OnceLock::new(),
+            foresight: OnceLock::new(),
         })
     }
 
@@ -131,6 +135,23 @@ impl Relay {
     /// Has these keep decisions. Once; who says nothing keeps none.
     pub fn keep_decisions(&self, decisions: Arc<dyn Decisions>) {
         drop(self.decisions.set(decisions));
+    }
+
+    /// Has this read prompts, where the configuration wants that. Once; who says nothing reads none.
+    pub fn foresee_with(&self, foresight: Arc<dyn Foresight>) {
+        drop(self.foresight.set(foresight));
+        self.look_ahead(&self.fleet());
+    }
+
+    pub(crate) fn foresight(&self) -> Option<&dyn Foresight> {
+        self.foresight.get().map(AsRef::as_ref)
+    }
+
+    /// Has models looked up now, rather than by the first request.
+    fn look_ahead(&self, fleet: &Fleet) {
+        if fleet.routing.learned_quality {
+            fleet.foreseen(self.foresight());
+        }
     }
 
     /// A decision that is to be written down, with what came of it.
@@ -190,6 +211,7 @@ impl Relay {
 
     /// Swaps in a new fleet, whole. Requests under way keep the one they began with.
     pub fn reload(&self, fleet: Fleet) {
+        self.look_ahead(&fleet);
         self.fleet.store(Arc::new(fleet));
     }
 
@@ -238,7 +260,13 @@ impl Relay {
         let now = self.clock.now();
         let route = Route::of(&fleet, ask)?;
         let brief = ask.brief();
-        let offers = offers(&route, &fleet, ask, &self.sessions, now);
+        let learned = if fleet.routing.reads(route.pinned) {
+            foresight::learned(self, &fleet, ask, &route, &Parsed::default())
+        } else {
+            Vec::new()
+        };
+        let offers =
+            offers(&route, &fleet, ask, ask.wishes.session.as_deref(), &self.sessions, &learned, now);
         let wish = route.wish(brief, &fleet);
         let decision = router::plan(&wish, &offers, now, &mut Dice::seeded(ask.seed));
         let record = router::explain(&decision, &offers, &wish);

@@ -10,6 +10,7 @@ use crate::attempt::{self, Begun, Got, Lost, Parsed, Prepared, Whole};
 use crate::decisions::Decided;
 use crate::faults::{self, Next};
 use crate::fleet::Fleet;
+use crate::foresight;
 use crate::limits::Leave;
 use crate::offers::{Route, offers};
 use crate::ports::BooksError;
@@ -104,7 +105,15 @@ impl<'a> Journey<'a> {
         let ask = &*ask;
         let route = Route::of(fleet, ask)?;
         let brief = ask.brief();
-        let offers = offers(&route, fleet, ask, relay.sessions(), now);
+        let parsed = Parsed::default();
+        // Whoever names a model is not read, and nobody is where nothing is to be learned from it.
+        let learned = if fleet.routing.reads(route.pinned) {
+            foresight::learned(relay, fleet, ask, &route, &parsed)
+        } else {
+            Vec::new()
+        };
+        let offers =
+            offers(&route, fleet, ask, ask.wishes.session.as_deref(), relay.sessions(), &learned, now);
         let mut dice = Dice::seeded(ask.seed);
         let decision = router::plan(&route.wish(brief, fleet), &offers, now, &mut dice);
         if decision.plan.is_empty() {
@@ -117,7 +126,7 @@ impl<'a> Journey<'a> {
             relay,
             fleet,
             ask,
-            parsed: Parsed::default(),
+            parsed,
             deadline: now.after(fleet.bounds.deadline_of(brief.kind)),
             begun: now,
             tab,

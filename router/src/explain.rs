@@ -1,7 +1,9 @@
 //! A decision as a record from which anyone can recompute it by hand.
 
 use crate::score::{Blend, Parts};
-use crate::{Decision, FORMULA, Offer, PRIOR_WEIGHT, Removed, Source, State, Weights, Wish, plan::lot};
+use crate::{
+    Decision, FORMULA, Learned, Offer, PRIOR_WEIGHT, Removed, Source, State, Weights, Wish, plan::lot,
+};
 use serde::Serialize;
 use vocab::{Effort, Instant};
 
@@ -57,6 +59,10 @@ struct Candidate<'a> {
     quality: Option<f64>,
     quality_confidence: f64,
     quality_source: Source,
+    /// What the card says.
+    quality_prior: Option<f64>,
+    /// What else the quality is made of; None where it is the card's alone.
+    quality_learned: Option<Learned>,
     price_usd: Option<f64>,
     dearest_usd: Option<String>,
     cost_usd: Option<f64>,
@@ -92,6 +98,8 @@ pub fn explain<'a>(decision: &Decision, offers: &[Offer<'a>], wish: &Wish<'a>) -
             quality: row.quality,
             quality_confidence: row.quality_confidence,
             quality_source: row.quality_source,
+            quality_prior: offer.card.quality.map(|quality| quality.mean),
+            quality_learned: offer.learned,
             price_usd: parts.price_usd,
             dearest_usd: offer.dearest.map(|d| d.to_string()),
             cost_usd: row.cost_usd,

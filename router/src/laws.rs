@@ -31,6 +31,7 @@ impl Owned {
             dearest,
             barred: false,
             unfit: None,
+            learned: None,
             standing: *standing,
         }
     }

@@ -37,7 +37,7 @@ pub use explain::{Record, explain};
 pub use health::{Health, Outcome, Verdict};
 pub use hearsay::Hearsay;
 pub use hedge::{HEDGE_SAMPLES_MIN, HedgeBudget, hedge_after};
-pub use offer::{Offer, Standing, State};
+pub use offer::{Learned, Offer, Standing, State};
 pub use plan::{Decision, PLAN_MAX, Reason, plan};
 pub use score::{FAILURE_UNPROVEN, FORMULA, PRIOR_WEIGHT, Ranked, Source};
 pub use sketch::Sketch;

@@ -2,8 +2,9 @@
 
 use crate::Removed;
 use crate::health::FAILURE_PRIOR;
+use crate::score::Source;
 use serde::Serialize;
-use vocab::{Caps, Card, Duration, Instant, Pico};
+use vocab::{Caps, Card, Duration, Instant, Pico, Quality};
 
 /// One candidate: a model at a provider, reached with one credential.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,21 @@ pub struct Offer<'a> {
     /// What of the request it cannot be told, where whoever made the offer looked.
     pub unfit: Option<Removed>,
     pub standing: Standing,
+    /// What is known of its quality on this very request; None: no more than its card says.
+    pub learned: Option<Learned>,
+}
+
+/// A quality that does not come from the card alone, and what it is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Learned {
+    #[serde(skip)]
+    pub quality: Quality,
+    #[serde(skip)]
+    pub source: Source,
+    /// What the predictor says of this prompt, on the catalogue's scale; None where it does not know the model.
+    pub predicted: Option<f32>,
+    /// How familiar the prompt is to it, 0 to 1: how far the card's quality is moved towards `predicted`.
+    pub familiar: f32,
 }
 
 /// Whether a candidate may be asked.

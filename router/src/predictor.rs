@@ -55,4 +55,6 @@ pub struct Guess {
     pub output_tokens: f32,
     /// Millionths of a USD; None where neither prices nor past costs are known.
     pub cost: Option<f32>,
+    /// How familiar the prompt is to who speaks for the model, 0 to 1.
+    pub familiar: f32,
 }

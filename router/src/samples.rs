@@ -51,6 +51,7 @@ pub fn offer(card: &Card) -> Offer<'_> {
         dearest: Some(Pico(5_000_000_000)),
         barred: false,
         unfit: None,
+        learned: None,
         standing: Standing::default(),
     }
 }

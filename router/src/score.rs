@@ -40,6 +40,8 @@ pub enum Source {
     Unknown,
     /// The catalogue.
     Prior,
+    /// The catalogue, and what this prompt told the predictor.
+    Predicted,
     /// The catalogue and what was measured here, weighed.
     Mixed,
     /// What was measured here alone.
@@ -114,6 +116,7 @@ pub(crate) struct Parts {
     pub latency_s: Option<f64>,
     pub quality: Option<f64>,
     pub quality_confidence: f64,
+    pub quality_source: Source,
     pub failure: f64,
     /// The sum of the terms that are known.
     pub known: f64,
@@ -185,6 +188,7 @@ impl Parts {
             latency_s,
             quality,
             quality_confidence,
+            quality_source: offer.learned.map_or(Source::Prior, |learned| learned.source),
             failure,
             known,
             missing,
@@ -213,7 +217,7 @@ impl Parts {
             latency_s: self.latency_s,
             quality: self.quality,
             quality_confidence: self.quality_confidence,
-            quality_source: if self.quality.is_some() { Source::Prior } else { Source::Unknown },
+            quality_source: if self.quality.is_some() { self.quality_source } else { Source::Unknown },
             latency_source: self.latency_source(),
             failure: self.failure,
             removed,
@@ -255,10 +259,11 @@ fn failure(offer: &Offer, now: Instant) -> f64 {
     }
 }
 
-/// The card's prior. It was measured at the model's usual effort; where the client asks a model that takes efforts for
+/// What was learned, else the card's prior. That was measured at the model's usual effort; where the client asks a model that takes efforts for
 /// less than medium, nobody has measured how much is lost, so the figure stays and half of the confidence goes.
 fn quality(wish: &Wish, offer: &Offer) -> (Option<f64>, f64) {
-    let Some(quality) = offer.card.quality.filter(|q| (0.0..=1.0).contains(&q.mean)) else {
+    let known = offer.learned.map(|learned| learned.quality).or(offer.card.quality);
+    let Some(quality) = known.filter(|q| (0.0..=1.0).contains(&q.mean)) else {
         return (None, 0.0);
     };
     let confidence = if quality.confidence.is_nan() { 0.0 } else { quality.confidence.clamp(0.0, 1.0) };

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use policy::{Caller, Digest, IdempotencyKey, IdempotencySetting, Slot, Tenant};
 use relay::answers::{Answers as _, AnswersDown, Claim};
 use relay::ports::Clock as _;
+use rusqlite::Connection;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use vocab::{Duration, Instant};

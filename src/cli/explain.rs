@@ -38,8 +38,8 @@ fn table(answer: &Value) {
     say(format_args!("{}", record["reason"].as_str().unwrap_or_default()));
     say(format_args!("{}", record["formula"].as_str().unwrap_or_default()));
     say(format_args!(
-        "{:<44} {:>11} {:>12} {:>8} {:>8}  removed",
-        "candidate", "utility", "cost USD", "s", "quality"
+        "{:<44} {:>11} {:>12} {:>8} {:>8} {:<9}  removed",
+        "candidate", "utility", "cost USD", "s", "quality", "from"
     ));
     for one in record["candidates"].as_array().into_iter().flatten() {
         let name = format!(
@@ -49,11 +49,12 @@ fn table(answer: &Value) {
         );
         let why = one.pointer("/removed/why").and_then(Value::as_str).unwrap_or_default();
         say(format_args!(
-            "{name:<44} {:>11} {:>12} {:>8} {:>8}  {why}",
+            "{name:<44} {:>11} {:>12} {:>8} {:>8} {:<9}  {why}",
             figure(&one["utility"], 6),
             figure(&one["cost_usd"], 8),
             figure(&one["latency_s"], 2),
             figure(&one["quality"], 3),
+            one["quality_source"].as_str().unwrap_or_default(),
         ));
     }
 }

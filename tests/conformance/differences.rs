@@ -134,6 +134,15 @@ pub const DIFFERENCES: &[Difference] = &[
         cases: &[],
     },
     Difference {
+        what: "Quality from the prompt",
+        native: "`routing.learned_quality`",
+        worker: "refused by name at start",
+        why: "the predictor's weights are 700 KB compressed, as much again as half of the Worker; without it the decisions are the same",
+        headers: &[],
+        words_of: &[],
+        cases: &[],
+    },
+    Difference {
         what: "The log of decisions",
         native: "`decisions.log`",
         worker: "refused by name at start",

@@ -22,6 +22,7 @@ mod dialects;
 mod edits;
 mod error_table;
 mod failover;
+mod foresight;
 mod gemini;
 mod identity;
 mod limits;

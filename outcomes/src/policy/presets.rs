@@ -82,6 +82,7 @@ impl Policy for Preset {
                     dearest: None,
                     barred: false,
                     unfit: None,
+                    learned: None,
                     standing: Standing::default(),
                 })
                 .collect();

@@ -12,6 +12,8 @@ const FOLLOWS: f32 = 0.5;
 const SLOPE: f32 = 1.0;
 /// Output tokens where no source says any.
 const OUTPUT: f32 = 300.0;
+/// Gain, length, input and familiarity where nobody speaks.
+const NOTHING: (f32, f32, f32, f32) = (0.0, 1.0, 1.0, 0.0);
 
 /// How one model of a pool is spoken for.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +44,14 @@ pub struct Bound {
     spoken: Vec<Spoken>,
     /// The sources that are asked, by place.
     sources: Vec<usize>,
+}
+
+impl Bound {
+    /// Mean quality of a model of the pool, where a source saw it; None for those that are only likened to others.
+    pub fn seen(&self, at: usize) -> Option<f32> {
+        let spoken = self.spoken.get(at).filter(|spoken| matches!(spoken.voice, Voice::Head { .. }));
+        spoken.map(|spoken| spoken.quality)
+    }
 }
 
 /// A name as it is looked up: what is before a slash is whose it is, and case says nothing.
@@ -197,16 +207,17 @@ impl Predictor {
             .collect();
         let of = |source: usize| expected.iter().find(|(at, _)| *at == source).map(|(_, e)| e);
         out.extend(bound.spoken.iter().map(|spoken| {
-            let (gain, length, input) = match &spoken.voice {
+            let (gain, length, input, familiar) = match &spoken.voice {
                 Voice::Head { source, model } => {
                     let at = |list: &[f32], none| list.get(*model).copied().unwrap_or(none);
-                    of(*source).map_or((0.0, 1.0, 1.0), |e| (at(&e.gain, 0.0), at(&e.length, 1.0), e.input))
+                    of(*source)
+                        .map_or(NOTHING, |e| (at(&e.gain, 0.0), at(&e.length, 1.0), e.input, e.familiar))
                 }
-                Voice::Like { source, weights } => of(*source).map_or((0.0, 1.0, 1.0), |e| {
+                Voice::Like { source, weights } => of(*source).map_or(NOTHING, |e| {
                     let sum = |list: &[f32]| weights.iter().zip(list).map(|(w, x)| w * x).sum::<f32>();
-                    (sum(&e.gain), sum(&e.length) / FOLLOWS, e.input)
+                    (sum(&e.gain), sum(&e.length) / FOLLOWS, e.input, e.familiar)
                 }),
-                Voice::Prior => (0.0, 1.0, 1.0),
+                Voice::Prior => NOTHING,
             };
             let output_tokens = spoken.output * length;
             let cost = match spoken.prices {
@@ -215,7 +226,7 @@ impl Predictor {
                 }
                 None => spoken.cost.map(|cost| cost * length),
             };
-            Guess { quality: (spoken.quality + gain).clamp(0.0, 1.0), output_tokens, cost }
+            Guess { quality: (spoken.quality + gain).clamp(0.0, 1.0), output_tokens, cost, familiar }
         }));
     }
 }
