@@ -312,7 +312,8 @@ impl Node {
         let front = Front::new(relay.clone())
             .knowing(keys.clone(), Arc::new(NativeCrypto))
             .remembering(kept)
-            .keeping(Arc::new(leftovers));
+            .keeping(Arc::new(leftovers))
+            .talking();
         let front = Arc::new(front);
         Ok(Self { relay, front, store, shared, keys, answers, decisions, limits, watched, registry, setup })
     }

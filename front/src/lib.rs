@@ -17,6 +17,7 @@ mod report;
 pub mod responses;
 #[cfg(test)]
 mod samples;
+pub mod session;
 pub mod si;
 pub mod voice;
 

@@ -6,6 +6,7 @@ mod h1;
 mod outgoing;
 mod pool;
 mod server;
+mod socket;
 mod tls;
 
 pub use clock::{NativeClock, Tasks};

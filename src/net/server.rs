@@ -2,6 +2,7 @@
 
 use super::h1::server::{self, Service};
 use bytes::Bytes;
+use front::session::Session;
 use front::{Front, Peer, Response};
 use http::Request;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -156,6 +157,10 @@ impl Service for Desk {
     {
         let seed = self.dice.lock().unwrap_or_else(PoisonError::into_inner).roll();
         self.front.serve(request, self.peer, seed).await
+    }
+
+    fn switched(response: &mut Response) -> Option<Box<Session>> {
+        response.body.take_session()
     }
 }
 

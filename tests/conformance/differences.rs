@@ -34,6 +34,15 @@ pub const DIFFERENCES: &[Difference] = &[
         cases: &[],
     },
     Difference {
+        what: "Conversations (`/api/voice/session`)",
+        native: "a WebSocket",
+        worker: "501 `no_sockets`",
+        why: "a conversation there would be an object of its own, which is not written yet",
+        headers: &[],
+        words_of: &[],
+        cases: &[],
+    },
+    Difference {
         what: "Trailers after a stream",
         native: "sent to clients that ask with `TE: trailers`",
         worker: "none; the final `event: weir` has the same figures",

@@ -42,6 +42,7 @@ mod shared;
 mod streams;
 mod surface;
 mod surface_web;
+mod talk;
 mod tasks;
 mod tasks_parts;
 mod tasks_sdk;

@@ -204,6 +204,7 @@ mod tests {
             protocol: crate::refusal::Protocol::Si,
             settings: &settings,
             caller,
+            peer: crate::Peer::default(),
             rest: "",
             started: Instant::ZERO,
             seed: 7,

@@ -4,6 +4,7 @@ use super::speak::Speaking;
 use super::waiting::{Next, Waiting};
 use crate::repeat::kept::Told;
 use crate::repeat::taping::Taping;
+use crate::session::Session;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::fmt;
@@ -34,11 +35,24 @@ pub enum Body {
     Taped(Box<Taping>),
     /// A stream that was told before.
     Told(Box<Told>),
+    /// None: the connection becomes a socket. Whoever has the connection takes the conversation out.
+    Session(Box<Session>),
 }
 
 impl Body {
     pub const fn empty() -> Self {
         Self::Whole(None)
+    }
+
+    /// The conversation that the connection is to become, where it is to become one.
+    pub fn take_session(&mut self) -> Option<Box<Session>> {
+        match std::mem::replace(self, Self::empty()) {
+            Self::Session(session) => Some(session),
+            other => {
+                *self = other;
+                None
+            }
+        }
     }
 
     /// What a stream that ended whole was charged.
@@ -73,6 +87,7 @@ impl http_body::Body for Body {
             Self::Stream(speaking) => speaking.poll_frame(cx),
             Self::Taped(taping) => taping.poll_frame(cx),
             Self::Told(told) => Poll::Ready(told.next().map(Ok)),
+            Self::Session(_) => Poll::Ready(None),
             Self::Waiting(waiting) => {
                 let bytes = match ready!(waiting.poll(cx)) {
                     Next::StillComing(bytes) => bytes,
@@ -97,6 +112,7 @@ impl http_body::Body for Body {
             Self::Waiting(_) => false,
             Self::Taped(taping) => taping.is_over(),
             Self::Told(told) => told.is_over(),
+            Self::Session(_) => true,
         }
     }
 

@@ -105,22 +105,27 @@ pub fn stream(out: &mut Fields, kind: Kind, who: &Served, credits: &Credits, tra
 /// Of sound. What has no header of its own says here how fast it is.
 fn of_sound(out: &mut Fields, sound: Sound) {
     out.with("content-type", |text| {
-        text.push_str(match sound.codec {
-            Codec::Mp3 => "audio/mpeg",
-            Codec::Opus => "audio/ogg",
-            Codec::Aac => "audio/aac",
-            Codec::Flac => "audio/flac",
-            Codec::Wav => "audio/wav",
-            Codec::Pcm => "audio/pcm",
-            Codec::Mulaw => "audio/pcmu",
-            Codec::Alaw => "audio/pcma",
-        });
+        text.push_str(media(sound.codec));
         if let (Codec::Pcm | Codec::Mulaw | Codec::Alaw, Some(rate)) = (sound.codec, sound.rate) {
             text.push_str(";rate=");
             text.push_str(itoa::Buffer::new().format(rate));
         }
     });
     out.always("x-accel-buffering: no\r\n");
+}
+
+/// Its media type.
+pub const fn media(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Mp3 => "audio/mpeg",
+        Codec::Opus => "audio/ogg",
+        Codec::Aac => "audio/aac",
+        Codec::Flac => "audio/flac",
+        Codec::Wav => "audio/wav",
+        Codec::Pcm => "audio/pcm",
+        Codec::Mulaw => "audio/pcmu",
+        Codec::Alaw => "audio/pcma",
+    }
 }
 
 /// What all of it will have come to, where that is known when it begins.

@@ -259,7 +259,7 @@ where
 }
 
 /// Letters that part the fields of a form from a file. Nobody knows the request's seed before it is over.
-fn boundary(seed: u64) -> String {
+pub(super) fn boundary(seed: u64) -> String {
     // A throw apart: what decides must not follow from what providers are told.
     let mut dice = Dice::seeded(seed ^ 0x6261_7273_6f75_6e64);
     format!("weir-{:016x}{:016x}", dice.roll(), dice.roll())

@@ -27,6 +27,7 @@ mod repeats;
 mod responses;
 mod routes;
 mod serve;
+mod session;
 mod speak;
 mod tasks;
 #[cfg(test)]
@@ -41,3 +42,4 @@ pub use fields::{Fields, Response};
 pub use noise::is_noise;
 pub use routes::{Place, ROUTES, Route};
 pub use serve::{Front, Peer};
+pub(crate) use session::{Converser, Spoken};

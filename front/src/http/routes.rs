@@ -68,6 +68,8 @@ pub enum Place {
     Ping,
     /// Leftovers thrown away.
     Cleanup,
+    /// A conversation over a socket.
+    Session,
     /// Managed keys.
     Keys,
     Key,
@@ -154,7 +156,7 @@ const fn gemini(template: &'static str, methods: &'static [Method], place: Place
 }
 
 /// All of them, the busiest first; of those that fit one path, the one with an end of its own.
-pub const ROUTES: [Route; 58] = [
+pub const ROUTES: [Route; 59] = [
     openai("/v1/chat/completions", POST, Place::Chat),
     openai("/v1/responses", POST, Place::Responses),
     anthropic("/v1/messages", Place::Messages),
@@ -188,6 +190,7 @@ pub const ROUTES: [Route; 58] = [
     openai("/v1/responses/{id}", GET_DELETE, Place::ResponsesStored),
     openai("/v1/models", GET, Place::Models),
     openai("/v1/models/{id}", GET, Place::Model),
+    route("/api/voice/session", GET, Place::Session, Gate::Caller),
     route("/api/ai/binding", GET, Place::Binding, Gate::Caller),
     route("/api/ai/test", POST, Place::Test, Gate::Caller),
     route("/api/route/explain", POST, Place::Explain, Gate::Caller),

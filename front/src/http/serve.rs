@@ -8,6 +8,7 @@ use super::tokens::Guests;
 use super::{cors, heads, pages, read};
 use crate::refusal::{Protocol, Refusal};
 use crate::repeat::cache::Cache;
+use crate::session::Parked;
 use bytes::Bytes;
 use http::header::ALLOW;
 use http::{Method, Request, StatusCode, request};
@@ -39,8 +40,10 @@ pub struct Front {
     pub(super) answers: Arc<dyn Answers>,
     pub(super) cache: Arc<Cache>,
     pub(super) attic: Arc<dyn Attic>,
+    /// Conversations; None where the shell has no sockets.
+    pub(super) parked: Option<Arc<Parked>>,
     /// The service's own seed, where it was given one.
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
 }
 
 /// A request whose sender is known.
@@ -51,6 +54,7 @@ pub(super) struct Call<'a> {
     pub protocol: Protocol,
     pub settings: &'a Settings,
     pub caller: Caller,
+    pub peer: Peer,
     /// What stands where the route's braces are.
     pub rest: &'a str,
     pub started: Instant,
@@ -69,6 +73,7 @@ impl Front {
             answers: Arc::new(Local::default()),
             cache: Arc::default(),
             attic: Arc::new(NotHere),
+            parked: None,
             seed: None,
         }
     }
@@ -89,6 +94,12 @@ impl Front {
     #[must_use]
     pub fn keeping(self, attic: Arc<dyn Attic>) -> Self {
         Self { attic, ..self }
+    }
+
+    /// With sockets for conversations: the shell takes a [`crate::session::Session`] out of a response's body.
+    #[must_use]
+    pub fn talking(self) -> Self {
+        Self { parked: Some(Arc::default()), ..self }
     }
 
     /// Makes ready what the settings say of tokens, before the first comes: own keys, and others' that are published. Without
@@ -155,6 +166,7 @@ impl Front {
                     protocol,
                     settings: &settings,
                     caller,
+                    peer,
                     rest,
                     started,
                     seed,
@@ -194,7 +206,7 @@ impl Front {
     }
 
     /// Where the request goes, and what it says of its sender.
-    fn admit<'a>(
+    pub(super) fn admit<'a>(
         &self,
         head: &'a request::Parts,
         settings: &'a Settings,
@@ -314,6 +326,7 @@ impl Front {
             Place::ResponsesCount => return self.responses_count(call, body, response).await,
             Place::ResponsesStored => return Err(crate::responses::gone(call.rest)),
             Place::Test => return self.test(call, body, response).await,
+            Place::Session => return self.converse(call, response),
             Place::Explain => tell(response, &self.explain(call, body)?),
             Place::Feedback => tell(response, &self.feedback(call, &body).await?),
             Place::Usage => tell(response, &self.usage(call, &body).await?),

@@ -10,6 +10,7 @@ use super::intake::{Body, Came, Shared, Wire, lock};
 use super::{head::Plain, unusual};
 use bytes::{Buf, Bytes};
 use front::Response;
+use front::session::Session;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request};
 use http_body::Body as _;
@@ -39,12 +40,18 @@ pub trait Service: Send + Sync {
     fn answer<B>(&self, request: Request<B>) -> impl Future<Output = Response<Self::Body>> + Send
     where
         B: http_body::Body<Data = Bytes, Error: std::fmt::Display> + Send;
+
+    /// The conversation that the connection becomes with this answer, where it does.
+    fn switched(response: &mut Response<Self::Body>) -> Option<Box<Session>> {
+        let _ = response;
+        None
+    }
 }
 
 /// Serves a connection to its end. After `stop` says so, no request is waited for any more.
 pub async fn serve<T, S>(io: T, service: &S, mut stop: watch::Receiver<bool>)
 where
-    T: AsyncRead + AsyncWrite + Unpin + Send,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service,
 {
     let asked_to_stop = stop.clone();
