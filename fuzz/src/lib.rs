@@ -7,6 +7,7 @@ pub mod clients;
 #[allow(dead_code, reason = "the shell uses more of it than this")]
 pub mod h1;
 pub mod providers;
+pub mod speech;
 pub mod sse;
 pub mod tasks;
 pub mod wire;
@@ -44,6 +45,8 @@ targets! {
     "images-request": tasks::images,
     "embed-request": tasks::embed,
     "made": tasks::made,
+    "sound": speech::sound,
+    "speak": speech::speak,
     "http-head": wire::heads,
     "http-chunks": wire::chunks,
 }

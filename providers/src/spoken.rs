@@ -110,10 +110,20 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
     named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Whether JSON came, which is never sound.
+/// Whether JSON came.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let kind = media_type(headers);
     kind == "application/json" || kind.ends_with("+json")
+}
+
+/// Whether words came, which are never sound: an error as JSON, or a page of a gateway in between.
+pub(crate) fn is_text(headers: &HeaderMap) -> bool {
+    is_json(headers) || media_type(headers).starts_with("text/")
+}
+
+/// Words that are no error that is known.
+pub(crate) fn no_sound() -> Fault {
+    Fault::Garbled("words came where sound was asked for".into())
 }
 
 /// A count that a header tells in digits.

@@ -1,6 +1,7 @@
 //! Errors of Cartesia: JSON since version 2026-03-01, a line of text before.
 
 use crate::foreign::{plain_text, said};
+use crate::spoken::no_sound;
 use serde_json::Value;
 use std::borrow::Cow;
 use vocab::Fault;
@@ -31,9 +32,7 @@ pub(super) fn of(status: u16, body: &[u8]) -> Fault {
         }
         404 | 410 => Fault::Gone(message),
         400..=499 => Fault::Rejected { message, param: None, code: (!code.is_empty()).then(|| said(code)) },
-        200..=299 if code.is_empty() && tree["type"] != "error" => {
-            Fault::Garbled("JSON came where sound was asked for".into())
-        }
+        200..=299 if code.is_empty() && tree["type"] != "error" => no_sound(),
         _ => Fault::Down(message),
     }
 }

@@ -1,6 +1,9 @@
 //! Cartesia, `POST /tts/bytes`.
 //!
 //! What it does that others do not: a date in a header says how everything behaves; nothing is told of what a call cost.
+//!
+//! Left out: `/tts/sse` and the websocket, which make plain samples only and tell no more of the bill, infill, and the voice
+//! changer. What `voice.__experimental_controls` were for has fields of its own since `sonic-3`.
 
 mod fault;
 mod voice;

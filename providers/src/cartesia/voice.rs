@@ -3,7 +3,7 @@
 use super::fault;
 use crate::foreign::unfit;
 use crate::spoken::{
-    ERROR_MAX, has_words, is_json, named, no_more_than, primary, rate_for, speed, tally, uninstructed,
+    ERROR_MAX, has_words, is_text, named, no_more_than, primary, rate_for, speed, tally, uninstructed,
     unseeded,
 };
 use crate::{Hearing, Voice};
@@ -85,7 +85,7 @@ impl Voice for Mouth {
     }
 
     fn hear(&self, _: &Card, headers: &HeaderMap) -> Result<Hearing, Fault> {
-        if is_json(headers) {
+        if is_text(headers) {
             return Ok(Hearing::document(ERROR_MAX, |body, _| Err(fault::of(200, body))));
         }
         Ok(Hearing::bytes())

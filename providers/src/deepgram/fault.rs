@@ -1,6 +1,7 @@
 //! Errors of Deepgram, in their three shapes: `{err_code, err_msg}`, `{category, message, details}`, and plain text.
 
 use crate::foreign::{plain_text, said};
+use crate::spoken::no_sound;
 use serde_json::Value;
 use std::borrow::Cow;
 use vocab::Fault;
@@ -51,7 +52,7 @@ pub(super) fn of(status: u16, body: &[u8]) -> Fault {
         408 | 504 => Fault::Silent(message),
         409 | 425 | 429 => Fault::Busy { retry_after: None, message },
         400..=499 => Fault::Rejected { message, param: None, code: code.map(said) },
-        200..=299 if code.is_none() => Fault::Garbled("JSON came where sound was asked for".into()),
+        200..=299 if code.is_none() => no_sound(),
         _ => Fault::Down(message),
     }
 }

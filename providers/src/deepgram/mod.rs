@@ -2,6 +2,8 @@
 //!
 //! What it does that others do not: a voice and its language are part of a model's name (`aura-2-thalia-en`), and all but the
 //! text stands in the query; a reply's head says how many characters are billed; errors have three shapes.
+//!
+//! Left out: the websockets, texts behind a `url`, and callbacks, as their sound would go elsewhere.
 
 pub(crate) mod aura;
 mod ear;

@@ -4,7 +4,7 @@ use super::{aura, fault};
 use crate::entrance::with_query;
 use crate::foreign::unfit;
 use crate::spoken::{
-    ERROR_MAX, counted, is_json, named, no_more_than, primary, speaks_only, speed, tally, uninstructed,
+    ERROR_MAX, counted, is_text, named, no_more_than, primary, speaks_only, speed, tally, uninstructed,
     unseeded, usual_speed,
 };
 use crate::{Hearing, Voice};
@@ -60,7 +60,7 @@ impl Voice for Mouth {
     }
 
     fn hear(&self, _: &Card, headers: &HeaderMap) -> Result<Hearing, Fault> {
-        if is_json(headers) {
+        if is_text(headers) {
             return Ok(Hearing::document(ERROR_MAX, |body, _| Err(fault::of(200, body))));
         }
         let characters = counted(headers, "dg-char-count");

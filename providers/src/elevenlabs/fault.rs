@@ -1,6 +1,7 @@
 //! Errors of ElevenLabs: a word says what is wrong; the status of a spent quota is that of a bad key.
 
 use crate::foreign::{plain_text, said};
+use crate::spoken::no_sound;
 use serde_json::Value;
 use std::borrow::Cow;
 use vocab::Fault;
@@ -68,7 +69,7 @@ fn classify(status: u16, word: &str, text: &str) -> Fault {
         408 | 504 => Fault::Silent(message),
         409 | 425 | 429 => Fault::Busy { retry_after: None, message },
         400..=499 => Fault::Rejected { message, param: None, code: (!word.is_empty()).then(|| said(word)) },
-        200..=299 if word.is_empty() => Fault::Garbled("JSON came where sound was asked for".into()),
+        200..=299 if word.is_empty() => no_sound(),
         _ => Fault::Down(message),
     }
 }

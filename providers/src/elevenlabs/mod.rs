@@ -2,6 +2,10 @@
 //!
 //! What it does that others do not: the voice stands in the path, codec and figures in one word of the query; it is told
 //! what is said before and after a text, so that tone carries over; a reply's head says what it cost, in credits.
+//!
+//! Left out: timestamps beside the sound (`…/with-timestamps`), dialogues of several voices, and the websockets, which are for
+//! texts that are not there yet. `aac` and `flac` it does not make; `wav` is made of its samples, as its own needs a higher plan
+//! at some rates.
 
 mod ear;
 mod fault;

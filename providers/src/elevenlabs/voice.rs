@@ -3,7 +3,7 @@
 use super::fault;
 use crate::entrance::with_query;
 use crate::foreign::unfit;
-use crate::spoken::{ERROR_MAX, is_json, named, no_more_than, primary, rate_for, speed, tally, uninstructed};
+use crate::spoken::{ERROR_MAX, is_text, named, no_more_than, primary, rate_for, speed, tally, uninstructed};
 use crate::{Hearing, Voice};
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
@@ -102,7 +102,7 @@ impl Voice for Mouth {
     }
 
     fn hear(&self, card: &Card, headers: &HeaderMap) -> Result<Hearing, Fault> {
-        if is_json(headers) {
+        if is_text(headers) {
             return Ok(Hearing::document(ERROR_MAX, |body, _| Err(fault::of(200, body))));
         }
         Ok(Hearing::bytes().used(cost(card, headers)))

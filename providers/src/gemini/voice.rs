@@ -1,4 +1,6 @@
 //! Speech, which its models make as they chat: plain samples in base64, within replies like any other.
+//!
+//! Left out: two speakers at once (`multiSpeakerVoiceConfig`), and voices made from a sample.
 
 use super::decode::{Ending, ending};
 use super::{fault, usage};

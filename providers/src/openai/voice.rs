@@ -1,10 +1,13 @@
 //! OpenAI's `audio/speech`, which Groq and other servers have under the same name.
 //!
 //! "Audio mode has no usage": the models that are billed by tokens are asked for frames, whose last one tells it.
+//!
+//! Groq's types list formats and rates that its voices refuse: `wav` at the rate that it says itself is all that is asked for.
 
 use super::{COMPATIBLE, OPENAI, fault, usage};
 use crate::spoken::{
-    ERROR_MAX, is_json, media_type, named, no_more_than, speaks_only, speed, tally, uninstructed, unseeded,
+    ERROR_MAX, is_text, media_type, named, no_more_than, no_sound, speaks_only, speed, tally, uninstructed,
+    unseeded,
 };
 use crate::{Heard, Hearing, Voice};
 use base64::Engine as _;
@@ -117,7 +120,7 @@ impl Voice for Mouth {
     fn hear(&self, _: &Card, headers: &HeaderMap) -> Result<Hearing, Fault> {
         Ok(match media_type(headers).as_str() {
             "text/event-stream" => Hearing::frames(frame),
-            _ if is_json(headers) => Hearing::document(ERROR_MAX, no_sound),
+            _ if is_text(headers) => Hearing::document(ERROR_MAX, error),
             _ => Hearing::bytes(),
         })
     }
@@ -161,9 +164,8 @@ fn frame(frame: &Frame<'_>, heard: &mut Heard) -> Result<(), Fault> {
     Ok(())
 }
 
-/// JSON where sound should be: an error, or nothing that is known.
-fn no_sound(body: &[u8], _: &mut Heard) -> Result<(), Fault> {
+/// Words where sound should be: an error, or nothing that is known.
+fn error(body: &[u8], _: &mut Heard) -> Result<(), Fault> {
     let tree: Value = serde_json::from_slice(body).unwrap_or_default();
-    let garbled = || Fault::Garbled("JSON came where sound was asked for".into());
-    Err(fault::within(&COMPATIBLE, &tree).unwrap_or_else(garbled))
+    Err(fault::within(&COMPATIBLE, &tree).unwrap_or_else(no_sound))
 }

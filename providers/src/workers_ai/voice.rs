@@ -1,11 +1,12 @@
 //! Speech of Workers AI: Deepgram's voices, which answer with sound, and MeloTTS, which answers with a document.
+//!
+//! Left out: the `websocket` of a binding.
 
 use super::fault;
 use crate::deepgram::aura;
 use crate::foreign::unfit;
 use crate::spoken::{
-    is_json, media_type, named, no_more_than, primary, speaks_only, tally, uninstructed, unseeded,
-    usual_speed,
+    is_text, named, no_more_than, no_sound, primary, speaks_only, tally, uninstructed, unseeded, usual_speed,
 };
 use crate::sse::FRAME_MAX;
 use crate::{Heard, Hearing, Voice};
@@ -51,11 +52,10 @@ impl Voice for Mouth {
 
     fn hear(&self, card: &Card, headers: &HeaderMap) -> Result<Hearing, Fault> {
         // A binding may say nothing of what it brings. An mp3 never begins as a document does, samples may.
-        let silent = matches!(media_type(headers).as_str(), "" | "application/octet-stream");
-        Ok(match () {
-            () if is_json(headers) => Hearing::document(FRAME_MAX, document),
-            () if silent && is_melo(&card.model) => Hearing::either(FRAME_MAX, document),
-            () => Hearing::bytes(),
+        Ok(match is_melo(&card.model) {
+            true => Hearing::either(FRAME_MAX, document),
+            false if is_text(headers) => Hearing::document(FRAME_MAX, document),
+            false => Hearing::bytes(),
         })
     }
 
@@ -99,14 +99,13 @@ fn with_aura(said: &Utterance<'_>, model: &str) -> Result<Value, Fault> {
 
 /// `{"audio": "…"}`, within the envelope or without it; or an error.
 fn document(body: &[u8], heard: &mut Heard) -> Result<(), Fault> {
-    let tree: Value =
-        serde_json::from_slice(body).map_err(|e| Fault::Garbled(format!("the answer is not JSON: {e}")))?;
+    let tree: Value = serde_json::from_slice(body).map_err(|_| no_sound())?;
     if let Some(fault) = fault::within(&tree) {
         return Err(fault);
     }
     let result = if tree["result"].is_object() { &tree["result"] } else { &tree };
     let sound = result["audio"].as_str().and_then(|text| STANDARD.decode(text).ok());
-    let sound = sound.ok_or_else(|| Fault::Garbled("JSON came and holds no sound".into()))?;
+    let sound = sound.ok_or_else(no_sound)?;
     if !sound.is_empty() {
         heard.sound.push(sound.into());
     }
