@@ -6,7 +6,8 @@ use super::fault;
 use crate::deepgram::aura;
 use crate::foreign::unfit;
 use crate::spoken::{
-    is_text, named, no_more_than, no_sound, primary, speaks_only, tally, uninstructed, unseeded, usual_speed,
+    is_json, is_text, named, no_more_than, no_sound, primary, speaks_only, tally, uninstructed, unseeded,
+    usual_speed,
 };
 use crate::sse::FRAME_MAX;
 use crate::{Heard, Hearing, Voice};
@@ -52,10 +53,11 @@ impl Voice for Mouth {
 
     fn hear(&self, card: &Card, headers: &HeaderMap) -> Result<Hearing, Fault> {
         // A binding may say nothing of what it brings. An mp3 never begins as a document does, samples may.
-        Ok(match is_melo(&card.model) {
-            true => Hearing::either(FRAME_MAX, document),
-            false if is_text(headers) => Hearing::document(FRAME_MAX, document),
-            false => Hearing::bytes(),
+        Ok(match () {
+            () if is_json(headers) => Hearing::document(FRAME_MAX, document),
+            () if is_melo(&card.model) => Hearing::either(FRAME_MAX, document),
+            () if is_text(headers) => Hearing::document(FRAME_MAX, document),
+            () => Hearing::bytes(),
         })
     }
 
