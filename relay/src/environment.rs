@@ -76,6 +76,12 @@ mod tests {
         assert_eq!(found["groq"].base_url, "http://127.0.0.1:1/v1");
         assert_eq!(found["groq"].keys, ["GROQ_API_KEY"]);
         assert!(providers(&of(&[])).is_empty());
+        let speech = of(&[("ELEVENLABS_API_KEY", "k"), ("CARTESIA_API_KEY", "k"), ("DEEPGRAM_API_KEY", "k")]);
+        let found: Vec<_> = providers(&speech).into_values().map(|config| config.base_url).collect();
+        assert_eq!(
+            found,
+            ["https://api.cartesia.ai", "https://api.deepgram.com", "https://api.elevenlabs.io"]
+        );
     }
 
     #[test]

@@ -53,6 +53,8 @@ fn classify(status: u16, word: &str, text: &str) -> Fault {
         }
         // Whoever asked for it by a name of weir's is served by another.
         "voice_not_found" => return Fault::Unfit(message),
+        // A field that this one model does not take.
+        "unsupported_model" => return Fault::Unfit(message),
         "model_not_found" => return Fault::Gone(message),
         "too_many_concurrent_requests" | "system_busy" => {
             return Fault::Busy { retry_after: None, message };

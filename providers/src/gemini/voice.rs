@@ -5,7 +5,7 @@
 use super::decode::{Ending, ending};
 use super::{fault, usage};
 use crate::foreign::{said, unfit};
-use crate::spoken::{is_json, named, no_more_than, tally, uninstructed, usual_speed};
+use crate::spoken::{is_json, named, no_more_than, tally, usual_speed};
 use crate::sse::FRAME_MAX;
 use crate::{Heard, Hearing, Voice};
 use base64::Engine as _;
@@ -37,8 +37,6 @@ impl Voice for Mouth {
     fn encode(&self, said: &Utterance<'_>, door: &Door) -> Result<Call, Fault> {
         let speak = said.speak;
         usual_speed(NAME, speak)?;
-        // What stands in the text is spoken, and nothing else is read.
-        uninstructed(NAME, speak)?;
         no_more_than(NAME, speak, &[])?;
         if said.sound.codec != Codec::Pcm {
             return Err(unfit(NAME, "response_format", "makes plain samples only"));
@@ -52,7 +50,12 @@ impl Voice for Mouth {
         if let Some(seed) = speak.seed {
             generation["seed"] = seed.into();
         }
-        let contents = json!([{ "role": "user", "parts": [{ "text": said.text }] }]);
+        let mut part = json!({ "text": said.text });
+        // What stands in the text is spoken; how, stands beside it (google-genai 3.4.0, `Part.speechMetadata`).
+        if let Some(instructions) = &speak.instructions {
+            part["speechMetadata"] = json!({ "style": instructions });
+        }
+        let contents = json!([{ "role": "user", "parts": [part] }]);
         let body = json!({ "contents": contents, "generationConfig": generation }).to_string().into_bytes();
         Ok(Call {
             uri: door.uri_stream.clone(),
