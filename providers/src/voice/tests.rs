@@ -358,3 +358,30 @@ fn the_first_byte_tells_a_document_from_sound() {
     assert!(hearing.read(Bytes::from("{}"), &mut vec![]).is_err());
     assert_eq!(format!("{hearing:?}"), "Hearing { usage: None, done: false, .. }");
 }
+
+#[test]
+fn each_is_let_in_as_it_wants() {
+    let of = |adapter: &dyn Adapter, headers: Vec<(String, String)>| {
+        let card = door(&Cartesia, "m").card;
+        let at = Address { base_url: "https://p.test/".into(), key: Some(" secret ".into()), headers };
+        adapter.door(&at, card, "m").unwrap()
+    };
+    for (adapter, name, value, path) in [
+        (&Elevenlabs as &dyn Adapter, "xi-api-key", "secret", "/v1/text-to-speech"),
+        (&Cartesia, "authorization", "Bearer secret", "/tts/bytes"),
+        (&Deepgram, "authorization", "Token secret", "/v1/speak"),
+        (&OpenAi(&OPENAI), "authorization", "Bearer secret", "/audio/speech"),
+    ] {
+        let door = of(adapter, vec![]);
+        let header = &door.headers[name];
+        assert_eq!((header.to_str().unwrap(), header.is_sensitive(), door.uri.path()), (value, true, path));
+        assert!(!format!("{door:?}").contains("secret"));
+    }
+    assert_eq!(of(&Cartesia, vec![]).headers["cartesia-version"], "2026-08-14");
+    let pinned = of(&Cartesia, vec![("Cartesia-Version".into(), "2024-11-13".into())]);
+    assert_eq!(pinned.headers["cartesia-version"], "2024-11-13", "the operator may pin another date");
+    let at = Address { base_url: "https://p.test".into(), key: None, headers: vec![] };
+    assert!(
+        !Deepgram.door(&at, door(&Deepgram, "m").card, "m").unwrap().headers.contains_key("authorization")
+    );
+}
