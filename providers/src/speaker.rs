@@ -1,5 +1,6 @@
 //! Providers of sound alone: a wire format without chats.
 
+use crate::foreign::retry_after;
 use crate::{Adapter, Address, BadAddress, Ear, Glance, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -28,7 +29,7 @@ pub trait Speaker: Send + Sync + fmt::Debug {
     fn request_id(&self) -> Option<&'static HeaderName>;
 
     /// What a status other than 2xx means. Body first, status second.
-    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault;
+    fn fault(&self, status: u16, body: &[u8]) -> Fault;
 }
 
 fn no_chats() -> Fault {
@@ -94,7 +95,13 @@ impl<T: Speaker> Adapter for T {
         Speaker::request_id(self)
     }
 
-    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {
-        Speaker::fault(self, status, headers, body, now)
+    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], _: Instant) -> Fault {
+        match Speaker::fault(self, status, body) {
+            // None of them documents the header; what stands before one of them may send it.
+            Fault::Busy { retry_after: None, message } => {
+                Fault::Busy { retry_after: retry_after(headers), message }
+            }
+            fault => fault,
+        }
     }
 }
