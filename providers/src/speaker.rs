@@ -1,6 +1,5 @@
 //! Providers of sound alone: a wire format without chats.
 
-use crate::foreign::retry_after;
 use crate::{Adapter, Address, BadAddress, Ear, Glance, Reading, Voice, entrance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -29,7 +28,7 @@ pub trait Speaker: Send + Sync + fmt::Debug {
     fn request_id(&self) -> Option<&'static HeaderName>;
 
     /// What a status other than 2xx means. Body first, status second.
-    fn fault(&self, status: u16, body: &[u8]) -> Fault;
+    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault;
 }
 
 fn no_chats() -> Fault {
@@ -95,11 +94,11 @@ impl<T: Speaker> Adapter for T {
         Speaker::request_id(self)
     }
 
-    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], _: Instant) -> Fault {
-        match Speaker::fault(self, status, body) {
+    fn fault(&self, status: u16, headers: &HeaderMap, body: &[u8], now: Instant) -> Fault {
+        match Speaker::fault(self, status, headers, body, now) {
             // None of them documents the header; what stands before one of them may send it.
             Fault::Busy { retry_after: None, message } => {
-                Fault::Busy { retry_after: retry_after(headers), message }
+                Fault::Busy { retry_after: crate::foreign::retry_after(headers), message }
             }
             fault => fault,
         }

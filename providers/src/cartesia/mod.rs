@@ -10,8 +10,8 @@ mod voice;
 
 use crate::speaker::Speaker;
 use crate::{BadAddress, Voice, entrance};
-use http::{HeaderName, HeaderValue};
-use vocab::{Dialect, Fault, Kind};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use vocab::{Dialect, Fault, Instant, Kind};
 
 /// Speaks to `api.cartesia.ai`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +42,7 @@ impl Speaker for Cartesia {
         None
     }
 
-    fn fault(&self, status: u16, body: &[u8]) -> Fault {
+    fn fault(&self, status: u16, _: &HeaderMap, body: &[u8], _: Instant) -> Fault {
         fault::of(status, body)
     }
 }

@@ -14,8 +14,8 @@ pub(crate) use ear::{plain, results};
 
 use crate::speaker::Speaker;
 use crate::{BadAddress, Ear, Voice, entrance};
-use http::{HeaderName, HeaderValue};
-use vocab::{Dialect, Fault, Kind};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use vocab::{Dialect, Fault, Instant, Kind};
 
 /// Speaks to `api.deepgram.com`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +54,7 @@ impl Speaker for Deepgram {
         Some(&REQUEST_ID)
     }
 
-    fn fault(&self, status: u16, body: &[u8]) -> Fault {
+    fn fault(&self, status: u16, _: &HeaderMap, body: &[u8], _: Instant) -> Fault {
         fault::of(status, body)
     }
 }

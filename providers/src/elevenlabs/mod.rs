@@ -13,8 +13,8 @@ mod voice;
 
 use crate::speaker::Speaker;
 use crate::{BadAddress, Ear, Voice, entrance};
-use http::{HeaderName, HeaderValue};
-use vocab::{Dialect, Fault, Kind};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use vocab::{Dialect, Fault, Instant, Kind};
 
 /// Speaks to `api.elevenlabs.io`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,7 +50,7 @@ impl Speaker for Elevenlabs {
         Some(&REQUEST_ID)
     }
 
-    fn fault(&self, status: u16, body: &[u8]) -> Fault {
+    fn fault(&self, status: u16, _: &HeaderMap, body: &[u8], _: Instant) -> Fault {
         fault::of(status, body)
     }
 }
