@@ -47,6 +47,7 @@ mod tasks;
 mod tasks_parts;
 mod tasks_sdk;
 mod upstream;
+mod voice;
 mod waiting;
 mod webhooks;
 mod world;

@@ -111,7 +111,8 @@ impl Desk {
                 rate: joiner.header().map(|header| header.rate).or(self.wanted.rate),
                 ..self.wanted
             }),
-            Road::Samples(samples) => Some(Sound { rate: samples.rate, ..self.wanted }),
+            // Whatever its rate, it can be brought to the one that was begun.
+            Road::Samples(_) => Some(self.wanted),
         }
     }
 
