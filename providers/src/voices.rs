@@ -23,7 +23,7 @@ pub const OPENAI: [&str; 13] = [
 ];
 
 /// Every voice that has a name here.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Voices {
     schema_version: u64,

@@ -198,7 +198,7 @@ pub struct VoiceConfig {
     pub text_max: usize,
     /// Characters of a part of a text: more than one sentence is said in one call only within this. 0: as few calls as can be.
     pub utterance: usize,
-    /// Voices by names of one's own; they are added to the built-in ones, or stand in their place.
+    /// Voices by names of one's own, and what built-in ones are called at providers that the table of them does not have.
     pub voices: BTreeMap<String, PersonaConfig>,
 }
 
@@ -216,7 +216,8 @@ pub struct PersonaConfig {
     pub gender: Option<String>,
     pub pace: Option<String>,
     pub style: Option<String>,
-    /// What it is called where, by the name of a provider or a kind of providers. A provider that is not there has none like it.
+    /// What it is called where: by provider/model, provider, or kind of providers, the first that is there; else as built in. An
+    /// empty text: it has none like it.
     pub ids: BTreeMap<String, String>,
 }
 

@@ -312,7 +312,8 @@ impl Relay {
 
     /// Every voice that somebody here has, under its logical name.
     pub fn voices(&self) -> Vec<VoiceInfo> {
-        self.fleet.load().voices.all()
+        let fleet = self.fleet.load();
+        fleet.voices.all(fleet.models().collect::<Vec<_>>().into_iter())
     }
 
     /// Whether a voice of this name can be asked for, without a model that tells whose it is.

@@ -43,6 +43,7 @@ impl Operated {
 /// An answer on its way.
 pub struct Answer {
     pub status: u16,
+    pub headers: HeaderMap,
     pub body: ByteStream,
 }
 
@@ -182,7 +183,7 @@ impl Server {
         let uri = format!("{}{path}", self.origin).parse()?;
         let call = Call { uri, headers: map.into(), body: body.into(), stream: false };
         let reply = NativeHttp.send_as(method, call, CONNECT).await?;
-        Ok(Answer { status: reply.status, body: reply.body })
+        Ok(Answer { status: reply.status, headers: reply.headers, body: reply.body })
     }
 }
 

@@ -17,6 +17,7 @@ mod lab;
 mod ledger;
 mod providers;
 mod replay;
+mod say;
 mod serve;
 
 use clap::{Args, Parser, Subcommand};
@@ -57,6 +58,10 @@ enum Command {
     Check,
     /// Ask for an answer and print it as it comes
     Ask(ask::Ask),
+    /// Have a text spoken, and keep its sound
+    Say(say::Say),
+    /// Show the voices that can be asked for, and who has them
+    Voices(say::Voices),
     /// Show which model would be chosen, and why, without asking it
     Explain(explain::Explain),
     /// Show the providers and how each is doing
@@ -122,6 +127,8 @@ pub fn run() -> ExitCode {
         Command::Serve(command) => command.run(&common),
         Command::Check => check::run(&common),
         Command::Ask(command) => command.run(&common),
+        Command::Say(command) => command.run(&common),
+        Command::Voices(command) => command.run(&common),
         Command::Explain(command) => command.run(&common),
         Command::Providers(command) => command.run(&common),
         Command::Keys(command) => command.run(&common),

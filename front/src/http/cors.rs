@@ -6,7 +6,7 @@ use http::header::ORIGIN;
 use policy::Cors;
 
 /// What a page may send besides what browsers always allow.
-const ALLOWED: &str = "authorization, content-type, x-api-key, x-goog-api-key, x-goog-api-client, x-server-timeout, x-request-id, \
+const ALLOWED: &str = "authorization, content-type, x-api-key, x-goog-api-key, xi-api-key, x-goog-api-client, x-server-timeout, x-request-id, \
      x-weir-policy, x-weir-max-cost-usd, x-weir-max-latency-ms, x-weir-min-quality, x-weir-providers, \
      x-weir-session, x-weir-tags, x-weir-seed, x-weir-trailer, openai-organization, openai-project, \
      anthropic-version, anthropic-beta, anthropic-dangerous-direct-browser-access, \

@@ -36,7 +36,7 @@ impl Cast {
         let voice = candidate.provider.adapter.voice().ok_or(Removed::Voice)?;
         // A name that only its provider may know was looked at before; here nobody else has it.
         let role = fleet.voices.role(&speak.voice, true).map_err(|_| Removed::Voice)?;
-        let id = role.id(candidate).ok_or(Removed::Voice)?.to_owned();
+        let id = role.id(candidate, speak.language.as_deref()).ok_or(Removed::Voice)?.to_owned();
         let made = voice.makes(&candidate.card, wanted).ok_or(Removed::Sound(wanted))?;
         if !Desk::takes(wanted, made) {
             return Err(Removed::Sound(wanted));

@@ -18,4 +18,4 @@ pub(crate) use casting::{Cast, offered};
 pub(crate) use script::next as next_part;
 pub use sounding::Sounding;
 pub(crate) use sounding::{Next, Part};
-pub use voices::{Persona, VoiceInfo, Voices};
+pub use voices::{VoiceInfo, VoicePlace, Voices};

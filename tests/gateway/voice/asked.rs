@@ -98,7 +98,8 @@ fn every_protocol_asks_in_its_own_words() {
     assert_eq!(melody(&samples(&sound), RATE), [440, 550]);
     let voices = weir.get("/api/voice/voices").is(200).json();
     let calm = voices["voices"].as_array().unwrap().iter().find(|v| v["name"] == "calm").unwrap().clone();
-    assert_eq!((&calm["providers"], &calm["default"]), (&json!({"alpha": "alpha-calm"}), &json!(true)));
+    assert_eq!(calm["at"], json!([{"provider": "alpha", "model": "tts-1", "voice": "alpha-calm"}]));
+    assert_eq!((&calm["default"], &calm["gender"]), (&json!(true), &json!("feminine")));
 }
 
 #[test]

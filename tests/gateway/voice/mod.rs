@@ -4,6 +4,7 @@
 //! behind it. So a test can hear which sentences are there, in which order, and whether there is a gap or a click.
 
 mod asked;
+mod commands;
 mod going;
 mod joined;
 mod recovery;
