@@ -1,12 +1,12 @@
 //! The built-in lab: fake providers on a port of this process, clearly named as such.
 
 use crate::configure::Misconfigured;
-use lab::{Flavour, Lab, Scenario};
+use lab::{Flavour, Lab, Model, Scenario};
 use providers::catalogue::Catalogue;
 use relay::config::{Api, Config, ProviderConfig, ProviderKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use vocab::Dialect;
+use vocab::{Dialect, Kind};
 
 /// Under this name the lab's key is looked up. The lab takes any key; real variables never have this name.
 pub const KEY_NAME: &str = "the lab's key";
@@ -77,6 +77,11 @@ impl Running {
                 fake: true,
                 ..ProviderConfig::at(kind(fake.dialect, fake.flavour), base_url)
             };
+            // Deepgram's have their real names.
+            let named = |model: &&Model| model.kind == Kind::Tts && fake.dialect != Dialect::Deepgram;
+            for model in fake.models.iter().filter(named) {
+                voices(config, &name, model, fake.dialect);
+            }
             config.providers.insert(name, provider);
         }
     }
@@ -85,6 +90,20 @@ impl Running {
     pub fn catalogue(&self) -> Result<Catalogue, Misconfigured> {
         Catalogue::parse(&lab::catalogue_overlay(self.lab.scenario()))
             .map_err(|problems| Misconfigured(problems.iter().map(ToString::to_string).collect()))
+    }
+}
+
+/// What the built-in voices are called by a fake model. Its names of models are not those of the table.
+fn voices(config: &mut Config, provider: &str, model: &Model, dialect: Dialect) {
+    let speaks_one = dialect == Dialect::WorkersAi && model.name.contains("melotts");
+    for (at, logical) in ["calm", "energetic", "professional", "neutral"].into_iter().enumerate() {
+        let id = match model.voices.get(at % model.voices.len().max(1)) {
+            Some(id) => id.clone(),
+            None if speaks_one => String::new(),
+            None => format!("lab-{logical}"),
+        };
+        let ids = &mut config.voice.voices.entry(logical.into()).or_default().ids;
+        ids.entry(format!("{provider}/{}", model.name)).or_insert(id);
     }
 }
 

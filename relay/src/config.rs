@@ -216,8 +216,8 @@ pub struct PersonaConfig {
     pub gender: Option<String>,
     pub pace: Option<String>,
     pub style: Option<String>,
-    /// What it is called where: by provider/model, provider, or kind of providers, the first that is there; else as built in. An
-    /// empty text: it has none like it.
+    /// What it is called where: by provider/model, provider, or kind of providers, the first that is there; else as built in. `-`:
+    /// it has none like it; empty: its model has one voice only.
     pub ids: BTreeMap<String, String>,
 }
 

@@ -8,6 +8,8 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use vocab::{Kind, Name};
 
+/// What stands where a provider has none like it.
+const NONE: &str = "-";
 /// More than this many are not named to one who asked for another.
 const TOLD_MAX: usize = 12;
 
@@ -191,7 +193,7 @@ impl<'a> Persona<'a> {
             let of = |name: &str| ours.ids.get(name).map(String::as_str);
             let model = format!("{}/{model}", provider.name);
             if let Some(id) = of(&model).or_else(|| of(&provider.name)).or_else(|| of(provider.kind.name())) {
-                return (!id.is_empty()).then_some(id);
+                return (id != NONE).then_some(id);
             }
         }
         Some(&self.built_in?.at(provider.kind.name(), &candidate.card.model, language)?.id)

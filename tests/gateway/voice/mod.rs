@@ -7,5 +7,6 @@ mod asked;
 mod commands;
 mod going;
 mod joined;
+mod matrix;
 mod recovery;
 mod studio;
