@@ -8,6 +8,7 @@ pub mod clients;
 pub mod h1;
 pub mod providers;
 pub mod speech;
+pub mod sound;
 pub mod sse;
 pub mod tasks;
 pub mod wire;
@@ -47,6 +48,10 @@ targets! {
     "made": tasks::made,
     "sound": speech::sound,
     "speak": speech::speak,
+    "sound-wav": sound::wav,
+    "sound-mp3": sound::mp3,
+    "sound-length": sound::length,
+    "speech-text": sound::text,
     "http-head": wire::heads,
     "http-chunks": wire::chunks,
 }
