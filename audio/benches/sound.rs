@@ -63,7 +63,8 @@ fn frames(c: &mut Criterion) {
 }
 
 fn text(c: &mut Criterion) {
-    let text = "Here is a sentence of some length, as people write them. And Dr. Smith says another one! ".repeat(45);
+    let text = "Here is a sentence of some length, as people write them. And Dr. Smith says another one! "
+        .repeat(45);
     let mut group = c.benchmark_group("text");
     group.throughput(Throughput::Bytes(text.len() as u64));
     let lengths = Lengths { first: 60, usual: 300, most: 2_000 };

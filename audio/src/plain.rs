@@ -65,7 +65,13 @@ impl Unwrap {
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<i16>) -> Result<(), Broken> {
         self.walk(bytes, |coding, channels, whole| {
             let width = coding.width();
-            out.extend(whole.chunks_exact(width * channels).map(|frame| mixed(coding, frame)));
+            match (coding, channels) {
+                // What nearly everybody sends.
+                (Coding::Signed16, 1) => {
+                    out.extend(whole.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])));
+                }
+                _ => out.extend(whole.chunks_exact(width * channels).map(|frame| mixed(coding, frame))),
+            }
         })
     }
 
@@ -181,7 +187,13 @@ impl Wrap {
         }
         self.begun = true;
         match self.plain {
-            Plain::Wav | Plain::Pcm => out.extend(samples.iter().flat_map(|sample| sample.to_le_bytes())),
+            Plain::Wav | Plain::Pcm => {
+                let start = out.len();
+                out.resize(start + samples.len() * 2, 0);
+                for (bytes, sample) in out[start..].chunks_exact_mut(2).zip(samples) {
+                    bytes.copy_from_slice(&sample.to_le_bytes());
+                }
+            }
             Plain::Mulaw => out.extend(samples.iter().map(|sample| encode_ulaw(*sample))),
             Plain::Alaw => out.extend(samples.iter().map(|sample| encode_alaw(*sample))),
         }
