@@ -1,6 +1,7 @@
 //! What the model says: decided once, then written down in any dialect.
 
 use crate::ask::{Ask, Pick, Shape};
+use crate::dialect::listening;
 use crate::marker::Marker;
 use crate::memory::Cached;
 use crate::prose::{self, hash};
@@ -96,6 +97,11 @@ pub(crate) fn answer(given: &Given<'_>) -> Answer {
         match task {
             Task::Vectors(_) => {}
             Task::Pictures(wanted) => figures.output = wanted.tokens * u64::from(wanted.n),
+            Task::Script(script) => {
+                let (input, output) = listening::tokens(model, &script.heard);
+                let figures = Figures { input, output, ..Figures::default() };
+                return Answer { id: hash(&[script.heard.text().as_bytes()]), choices: vec![], figures };
+            }
             Task::Speech(wanted) if !given.troubles.has(Kind::ZeroTokens) => {
                 let made = sound::passages(&wanted.text, model.ms_per_character, wanted.percent);
                 figures.characters = chars(&wanted.text);

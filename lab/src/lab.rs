@@ -2,7 +2,7 @@
 
 use crate::answer::{self, Given};
 use crate::ask::{Ask, Refusal, Showing, Why};
-use crate::dialect::{Incoming, Page, Route, Told, Tongue, tongue};
+use crate::dialect::{Incoming, Page, Route, Told, Tongue, listening, tongue};
 use crate::marker::Marker;
 use crate::memory::Cached;
 use crate::reply::{fits, refusing, streamed_body, whole_body};
@@ -110,8 +110,11 @@ impl Lab {
         let tongue = tongue(provider.dialect);
         let inner = rest.strip_prefix(name).unwrap_or_default();
         let inner = if inner.is_empty() { "/" } else { inner };
-        let route = tongue.route(provider, request.method.as_str(), inner, query);
+        let method = request.method.as_str();
+        let heard = listening::route(provider, method, inner, query);
+        let route = heard.unwrap_or_else(|| tongue.route(provider, method, inner, query));
         let key = tongue.key(&request.headers, query);
+        let key = listening::key(provider, &request.headers).or(key);
         let asked = Asked { provider, tongue, key, body: &request.body, now };
 
         let read = self.read(&asked, &route, &request.headers);
@@ -140,6 +143,7 @@ impl Lab {
             | Route::Edits
             | Route::Embed { .. }
             | Route::Speak { .. }
+            | Route::Hear { .. }
             | Route::Unknown => None,
         };
         if let Some(body) = told {
@@ -177,7 +181,11 @@ impl Lab {
         if !(route.asks() || matches!(route, Route::Count { .. })) {
             return Ok(Ask::default());
         }
-        let ask = tongue.read(&Incoming { provider, route, headers, body })?;
+        let incoming = Incoming { provider, route, headers, body };
+        let ask = match route {
+            Route::Hear { .. } => listening::read(&incoming)?,
+            _ => tongue.read(&incoming)?,
+        };
         if let (Route::Chat { .. }, Some(model)) = (route, provider.model(&ask.model)) {
             fits(provider, model, &ask)?;
         }

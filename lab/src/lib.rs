@@ -11,6 +11,7 @@
 mod answer;
 mod ask;
 mod dialect;
+mod hearing;
 mod lab;
 pub mod marker;
 mod memory;

@@ -2,11 +2,12 @@
 
 use crate::answer::Answer;
 use crate::ask::{Ask, Refusal, Why};
-use crate::dialect::{Told, Tongue};
+use crate::dialect::{Told, Tongue, listening};
 use crate::scenario::{Flavour, Model, Provider};
 use crate::task::Task;
 use crate::trouble::{Kind, Trouble, Troubles};
 use crate::wire::{self, Pace, Played};
+use serde_json::Value;
 use vocab::Dialect;
 
 /// Gemini and Anthropic refuse a prompt for its content with status 200: that is an answer of theirs.
@@ -36,10 +37,17 @@ pub(crate) fn streamed_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) ->
     wire::stream(tongue.frames(told), framing, oops, told.troubles, pace)
 }
 
+fn said(tongue: &dyn Tongue, told: &Told<'_>) -> Value {
+    match &told.ask.task {
+        Some(Task::Script(script)) => listening::whole(told, script),
+        _ => tongue.whole(told),
+    }
+}
+
 pub(crate) fn whole_body(tongue: &dyn Tongue, told: &Told<'_>, pace: Pace) -> Played {
     let body = match tongue.bytes(told) {
         Some(bytes) => bytes,
-        None => wire::sprinkled(tongue.whole(told), told.troubles).to_string().into_bytes(),
+        None => wire::sprinkled(said(tongue, told), told.troubles).to_string().into_bytes(),
     };
     let Answer { figures, .. } = told.answer;
     // An error in the place of an answer reports nothing, nor does this provider of what it spoke.

@@ -16,11 +16,13 @@ pub struct ModelSheet {
     pub output_image: Option<String>,
     pub per_tile: Option<String>,
     pub per_step: Option<String>,
-    /// Of speech.
+    /// Of sound.
     pub per_1m_characters: Option<String>,
     pub per_minute: Option<String>,
     pub output_audio: Option<String>,
     pub max_characters: Option<u32>,
+    pub input_audio: Option<String>,
+    pub audio_seconds_min: Option<u32>,
     pub input: Option<String>,
     pub output: Option<String>,
     pub cache_read: Option<String>,
@@ -56,6 +58,8 @@ pub fn sheets(scenario: &Scenario) -> Vec<ModelSheet> {
                 per_minute: model.per_minute.clone(),
                 output_audio: model.output_audio.clone(),
                 max_characters: model.max_characters,
+                input_audio: model.input_audio.clone(),
+                audio_seconds_min: model.audio_seconds_min,
                 input: model.input.clone(),
                 output: model.output.clone(),
                 cache_read: model.cache_read.clone(),
@@ -134,7 +138,11 @@ fn price(sheet: &ModelSheet) -> Value {
     let single: Map<String, Value> =
         single.into_iter().filter_map(|(name, rate)| Some((name.into(), rate.clone()?.into()))).collect();
     if !single.is_empty() {
-        return json!({ "rates": single });
+        let mut price = json!({ "rates": single });
+        if let Some(least) = sheet.audio_seconds_min {
+            price["audio_seconds_min"] = least.into();
+        }
+        return price;
     }
     let (Some(input), Some(output)) = (&sheet.input, &sheet.output) else { return Value::Null };
     let mut rates = Map::new();
@@ -145,6 +153,7 @@ fn price(sheet: &ModelSheet) -> Value {
         ("cache_write", &sheet.cache_write),
         ("output_image", &sheet.output_image),
         ("output_audio", &sheet.output_audio),
+        ("input_audio", &sheet.input_audio),
     ] {
         if let Some(rate) = rate {
             rates.insert(name.into(), rate.clone().into());

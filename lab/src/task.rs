@@ -1,5 +1,6 @@
 //! Work that is no chat: vectors of texts, pictures, speech. What is asked for and what is made, in no dialect.
 
+use crate::hearing::Script;
 use crate::prose::hash;
 use crate::scenario::Model;
 use crate::sound::Format;
@@ -13,6 +14,7 @@ pub(crate) enum Task {
     Vectors(Vectors),
     Pictures(Pictures),
     Speech(Speech),
+    Script(Script),
 }
 
 /// Vectors that are wanted.

@@ -60,6 +60,9 @@ pub struct Settings {
     pub approximate_budgets: bool,
 }
 
+/// A smaller window would stand still.
+const UPLOAD_WINDOW_MIN: usize = 256 << 10;
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -141,6 +144,12 @@ impl Settings {
         }
         if self.body_max == 0 {
             faults.push("body_max: 0 would refuse every request".into());
+        }
+        if self.upload_max == 0 {
+            faults.push("upload_max: 0 would refuse every file".into());
+        }
+        if self.upload_window < UPLOAD_WINDOW_MIN {
+            faults.push(format!("upload_window: must be {UPLOAD_WINDOW_MIN} or more"));
         }
         for (name, ratio) in
             [("usd_per_credit", self.credits.usd_per_credit), ("markup", self.credits.markup)]

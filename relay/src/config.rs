@@ -258,6 +258,8 @@ pub struct Bounds {
     pub deadline_ms: u64,
     /// To the end of a picture, which takes longer.
     pub image_deadline_ms: u64,
+    /// To the end of a transcript, from the last byte of the file on.
+    pub transcript_deadline_ms: u64,
     pub connect_ms: u64,
     /// From a streamed call to its first content.
     pub first_content_ms: u64,
@@ -284,6 +286,7 @@ impl Default for Bounds {
             attempts: 4,
             deadline_ms: 60_000,
             image_deadline_ms: 180_000,
+            transcript_deadline_ms: 300_000,
             connect_ms: 3_000,
             first_content_ms: 20_000,
             idle_ms: 15_000,
@@ -306,6 +309,7 @@ impl Bounds {
     pub const fn deadline_of(&self, kind: Kind) -> Duration {
         match kind {
             Kind::Image => Duration::from_millis(self.image_deadline_ms),
+            Kind::Stt => Duration::from_millis(self.transcript_deadline_ms),
             _ => self.deadline(),
         }
     }

@@ -134,6 +134,15 @@ pub const DIFFERENCES: &[Difference] = &[
         cases: &["length-lie"],
     },
     Difference {
+        what: "A file on its way to a provider",
+        native: "goes by while it comes, `upload_window` of it at a time",
+        worker: "is gathered first, then sent",
+        why: "what goes out by `fetch` goes out in one piece",
+        headers: &[],
+        words_of: &[],
+        cases: &[],
+    },
+    Difference {
         what: "Webhooks",
         native: "`alerts.webhooks`",
         worker: "refused by name at start",

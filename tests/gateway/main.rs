@@ -19,6 +19,7 @@ mod crash;
 mod credits;
 mod decisions;
 mod dialects;
+mod ears;
 mod edits;
 mod error_table;
 mod failover;

@@ -38,6 +38,11 @@ impl Upstream {
         Self { address, calls }
     }
 
+    /// One that the test has made itself.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, calls: Arc::default() }
+    }
+
     /// Answers every call with the same stream, and keeps what it was asked: the headers in small letters and the body.
     pub fn saying(frames: &'static [&'static str]) -> (Self, Heard) {
         let heard = Heard::default();
@@ -75,6 +80,7 @@ fn while_open(stream: TcpStream, answer: &dyn Fn(Call<'_>) -> bool, calls: &Atom
             return None;
         }
         let mut length = 0;
+        let mut chunked = false;
         let mut head = first;
         loop {
             let mut line = String::new();
@@ -86,14 +92,37 @@ fn while_open(stream: TcpStream, answer: &dyn Fn(Call<'_>) -> bool, calls: &Atom
             if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = n.trim().parse().ok()?;
             }
+            chunked |= line.to_ascii_lowercase().starts_with("transfer-encoding: chunked");
         }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
+        let body = if chunked {
+            chunks(&mut reader)?
+        } else {
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).ok()?;
+            body
+        };
         let body = String::from_utf8_lossy(&body).into_owned();
         let number = calls.fetch_add(1, Ordering::SeqCst) + 1;
         if !answer(Call { number, head: &head, body: &body, stream: &mut stream }) {
             return None;
         }
+    }
+}
+
+/// A body in chunks; None where it does not come to its proper end.
+fn chunks(reader: &mut impl BufRead) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut size = String::new();
+        reader.read_line(&mut size).ok()?;
+        let size = usize::from_str_radix(size.trim(), 16).ok()?;
+        let mut chunk = vec![0; size + 2];
+        reader.read_exact(&mut chunk).ok()?;
+        assert!(chunk.ends_with(b"\r\n"), "a chunk ends with its line");
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(&chunk[..size]);
     }
 }
 

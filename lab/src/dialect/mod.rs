@@ -7,6 +7,7 @@ mod deepgram;
 mod elevenlabs;
 mod gemini;
 mod json;
+pub(crate) mod listening;
 mod openai;
 mod responses;
 mod voice;
@@ -53,6 +54,11 @@ pub(crate) enum Route {
         path: String,
         query: String,
     },
+    /// What was said in a file.
+    Hear {
+        model: Option<String>,
+        translate: bool,
+    },
     Models,
     /// One model's own entry.
     ModelCard(String),
@@ -64,15 +70,7 @@ pub(crate) enum Route {
 impl Route {
     /// Whether a model is asked for what it is there for.
     pub const fn asks(&self) -> bool {
-        matches!(
-            self,
-            Self::Chat { .. }
-                | Self::Embeddings
-                | Self::Images
-                | Self::Edits
-                | Self::Embed { .. }
-                | Self::Speak { .. }
-        )
+        !matches!(self, Self::Count { .. } | Self::Models | Self::ModelCard(_) | Self::Health | Self::Unknown)
     }
 
     pub const fn chat() -> Self {

@@ -75,6 +75,7 @@ pub(super) fn whole(told: &Told<'_>, task: &Task) -> Value {
         }
         // Told by itself.
         Task::Speech(_) => Value::Null,
+        Task::Script(script) => crate::dialect::listening::whole(told, script),
         Task::Pictures(wanted) => json!({"image": coded(&picture(told.model, &wanted.prompt, 0, true))}),
     };
     json!({"result": result, "success": true, "errors": [], "messages": []})

@@ -3,7 +3,7 @@
 use super::{Model, Provider, Rule, Scenario};
 use std::collections::BTreeSet;
 use std::fmt;
-use vocab::{Caps, Kind, Rate};
+use vocab::{Caps, Rate};
 
 /// A scenario that cannot be played: where, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,10 +67,8 @@ impl Model {
             return Err("a model name has no spaces".into());
         }
         let changes = self.price_changes.iter().flat_map(|c| [Some(&c.input), Some(&c.output)]);
-        if !matches!(self.kind, Kind::Chat | Kind::Embedding | Kind::Image | Kind::Tts)
-            || self.dimensions == 0
-        {
-            return Err("kind is chat, embedding, image or tts; dimensions are above zero".into());
+        if self.dimensions == 0 {
+            return Err("dimensions are above zero".into());
         }
         if self.ms_per_character == 0 || self.realtime == 0 || self.max_characters == Some(0) {
             return Err("ms_per_character, realtime and max_characters are above zero".into());
@@ -89,6 +87,7 @@ impl Model {
             &self.output_image,
             &self.output_audio,
             &self.per_1m_characters,
+            &self.input_audio,
         ];
         for price in prices.into_iter().map(Option::as_ref).chain(changes).flatten() {
             Rate::of(price, 1_000_000).map_err(|e| e.to_string())?;

@@ -118,7 +118,7 @@ pub struct Latency {
 pub struct Model {
     /// As the provider knows it; may hold slashes.
     pub name: String,
-    /// What it is for: `chat`, `embedding`, `image` or `tts`.
+    /// What it is for: `chat`, `embedding`, `image`, `tts` or `stt`.
     #[serde(default)]
     pub kind: Kind,
     /// Of the vectors that it makes.
@@ -131,7 +131,8 @@ pub struct Model {
     pub per_tile: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_step: Option<String>,
-    /// Of speech: USD for a million characters, for a minute of it, or for a million tokens of sound beside `input`.
+    /// Of speech: USD for a million characters, for a minute of it, or for a million tokens of sound beside `input`. A model that reads
+    /// sound is paid for by the minute, and then nothing is counted in tokens, or by a million tokens of `input_audio`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_1m_characters: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +151,11 @@ pub struct Model {
     /// Of speech: milliseconds of sound that are made in one.
     #[serde(default = "default_realtime")]
     pub realtime: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_audio: Option<String>,
+    /// The least that is paid for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_seconds_min: Option<u32>,
     /// USD for a million tokens, as decimal text. All absent: unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,

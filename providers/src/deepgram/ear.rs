@@ -1,6 +1,6 @@
 //! Deepgram, `POST /v1/listen`: the file is the body, and all that is asked of it stands in the query.
 
-use crate::ear::{Coding, Ear, Framed, Understood, garbled, mime_of, said, seconds, sentences};
+use crate::ear::{Coding, Ear, Framed, Understood, garbled, mime_of, said, seconds, sentences, timed};
 use crate::foreign::unfit;
 use crate::openai::usage;
 use bytes::Bytes;
@@ -38,10 +38,10 @@ impl Ear for Listener {
         Ok(Framed { call, before: Bytes::new(), coding: Coding::Plain, after: Bytes::new() })
     }
 
-    fn read(&self, _: &Listen, _: &Door, body: &Bytes) -> Result<Understood, Fault> {
+    fn read(&self, listen: &Listen, _: &Door, body: &Bytes) -> Result<Understood, Fault> {
         let tree: Value = serde_json::from_slice(body)
             .map_err(|e| Fault::Garbled(format!("the answer is not JSON: {e}")))?;
-        results(&tree)
+        results(&tree, listen)
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn plain(name: &str, listen: &Listen) -> Result<(), Fault> {
 }
 
 /// `{metadata, results}`, with Workers AI without the former.
-pub(crate) fn results(tree: &Value) -> Result<Understood, Fault> {
+pub(crate) fn results(tree: &Value, listen: &Listen) -> Result<Understood, Fault> {
     let channel = &tree["results"]["channels"][0];
     let said_best = &channel["alternatives"][0];
     let Some(text) = said_best["transcript"].as_str() else { return Err(garbled("no transcript")) };
@@ -78,7 +78,10 @@ pub(crate) fn results(tree: &Value) -> Result<Understood, Fault> {
         segments: if utterances.is_empty() { sentences(&words) } else { utterances },
         words,
     };
-    Ok(Understood { transcript: Some(transcript), usage: usage::read("request-derived", &duration, "") })
+    Ok(Understood {
+        transcript: Some(timed(transcript, listen)?),
+        usage: usage::read("request-derived", &duration, ""),
+    })
 }
 
 /// Everything but letters and digits by its bytes.

@@ -12,7 +12,7 @@ mod tests;
 
 pub(crate) use form::{Form, mime_of};
 pub use measure::Measure;
-pub(crate) use reading::{garbled, said, seconds, sentences};
+pub(crate) use reading::{garbled, said, seconds, sentences, timed};
 pub use sound::{sound, sound_ahead};
 
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! What answers of several have in common: times in seconds, parts with times.
 
 use serde_json::Value;
-use vocab::{Fault, Said};
+use vocab::{Fault, Listen, Said, Transcript};
 
 /// Seconds as JSON has them, a number or its digits.
 pub(crate) fn seconds(value: &Value) -> Option<f64> {
@@ -56,6 +56,18 @@ pub(crate) fn sentences(words: &[Said]) -> Vec<Said> {
         ended = text.ends_with(['.', '?', '!', '…', '。', '？', '！']);
     }
     all
+}
+
+/// A transcript that has the times that were asked for, where anything was said at all.
+pub(crate) fn timed(said: Transcript, listen: &Listen) -> Result<Transcript, Fault> {
+    let silent = said.text.trim().is_empty();
+    if listen.script.is_timed() && said.segments.is_empty() && !silent {
+        return Err(garbled("no times of what was said"));
+    }
+    if listen.words && said.words.is_empty() && !silent {
+        return Err(garbled("no times of words"));
+    }
+    Ok(said)
 }
 
 pub(crate) fn garbled(what: &str) -> Fault {

@@ -1,6 +1,6 @@
 //! ElevenLabs' Scribe, `POST /v1/speech-to-text`: a form, answered in words. How long the file is no answer says.
 
-use crate::ear::{Coding, Ear, Form, Framed, Understood, garbled, mime_of, said, sentences};
+use crate::ear::{Coding, Ear, Form, Framed, Understood, garbled, mime_of, said, sentences, timed};
 use crate::foreign::unfit;
 use bytes::Bytes;
 use serde_json::Value;
@@ -50,9 +50,6 @@ impl Ear for Listener {
         // Blanks between words are words of their own.
         let spoken: Value = spoken.filter(|word| word["type"] != "spacing").cloned().collect();
         let words = said(&spoken, &["text"]);
-        if listen.script.is_timed() && words.is_empty() && !text.trim().is_empty() {
-            return Err(garbled("no times of what was said"));
-        }
         let transcript = Transcript {
             text: text.to_owned(),
             language: tree["language_code"].as_str().map(str::to_owned),
@@ -60,6 +57,6 @@ impl Ear for Listener {
             segments: sentences(&words),
             words,
         };
-        Ok(Understood { transcript: Some(transcript), usage: None })
+        Ok(Understood { transcript: Some(timed(transcript, listen)?), usage: None })
     }
 }

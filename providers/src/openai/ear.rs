@@ -1,7 +1,7 @@
 //! OpenAI's `audio/transcriptions` and `audio/translations`, which Groq and many local servers have under the same names.
 
 use super::{Accent, COMPATIBLE, GROQ, OPENAI, fault, usage};
-use crate::ear::{Coding, Ear, Form, Framed, Understood, garbled, mime_of, said, seconds};
+use crate::ear::{Coding, Ear, Form, Framed, Understood, garbled, mime_of, said, seconds, timed};
 use crate::foreign::unfit;
 use bytes::Bytes;
 use http::Uri;
@@ -132,10 +132,7 @@ impl Ear for Listener {
             segments: said(&tree["segments"], &["text"]),
             words: said(&tree["words"], &["word"]),
         };
-        if listen.script.is_timed() && transcript.segments.is_empty() && !text.trim().is_empty() {
-            return Err(garbled("no times of what was said"));
-        }
-        Ok(Understood { transcript: Some(transcript), usage })
+        Ok(Understood { transcript: Some(timed(transcript, listen)?), usage })
     }
 }
 

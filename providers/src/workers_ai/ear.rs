@@ -2,7 +2,7 @@
 
 use super::fault;
 use crate::deepgram::{plain, results};
-use crate::ear::{Coding, Ear, Framed, Understood, garbled, mime_of, said, seconds, sentences};
+use crate::ear::{Coding, Ear, Framed, Understood, garbled, mime_of, said, seconds, sentences, timed};
 use crate::foreign::unfit;
 use crate::openai::usage;
 use bytes::Bytes;
@@ -70,7 +70,7 @@ impl Ear for Listener {
         // In the REST envelope, or bare as a binding gives it.
         let result = if tree["result"].is_null() { &tree } else { &tree["result"] };
         if let Family::Nova = Family::of(&door.model) {
-            return results(result);
+            return results(result, listen);
         }
         let Some(text) = result["text"].as_str() else { return Err(garbled("no text")) };
         let segments = said(&result["segments"], &["text"]);
@@ -87,10 +87,10 @@ impl Ear for Listener {
             segments: if segments.is_empty() { sentences(&words) } else { segments },
             words,
         };
-        if listen.script.is_timed() && transcript.segments.is_empty() && !text.trim().is_empty() {
-            return Err(garbled("no times of what was said"));
-        }
-        Ok(Understood { transcript: Some(transcript), usage: usage::read("workers-ai.native", result, "") })
+        Ok(Understood {
+            transcript: Some(timed(transcript, listen)?),
+            usage: usage::read("workers-ai.native", result, ""),
+        })
     }
 }
 

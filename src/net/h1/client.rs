@@ -87,6 +87,7 @@ impl Message {
             let next = ready!(coming.poll(cx))?;
             *at = 0;
             self.head.clear();
+            self.body.clear();
             match next {
                 Some((size, pieces)) => {
                     self.head.extend_from_slice(&size);

@@ -126,6 +126,7 @@ pub(super) fn whole(told: &Told<'_>, task: &Task) -> Value {
             out
         }
         Task::Speech(wanted) => speech::whole(told, wanted),
+        Task::Script(script) => crate::dialect::listening::whole(told, script),
         Task::Pictures(wanted) => {
             let made = coded(&picture(told.model, &wanted.prompt, 0, false));
             let parts =

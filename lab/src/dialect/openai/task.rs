@@ -177,6 +177,7 @@ pub(crate) fn whole(told: &Told<'_>, task: &Task) -> Value {
         }
         // Told as sound.
         Task::Speech(_) => Value::Null,
+        Task::Script(script) => crate::dialect::listening::whole(told, script),
         Task::Pictures(wanted) => {
             let one = |index| {
                 let made = picture(told.model, &wanted.prompt, index, false);
