@@ -10,7 +10,7 @@ fn transcript() -> Transcript {
     Transcript {
         text: " Water finds. Its level. ".into(),
         language: Some("english".into()),
-        duration: Some(3_725.9996),
+        duration: Some(3_725.999_6),
         segments: vec![
             said(" Water finds.", 0.0, 1.0005),
             said(" Its level.\n\n\n& <so> --> on", 1.0005, 3_725.999_6),
@@ -34,7 +34,7 @@ fn subtitles_are_exact_to_the_millisecond() {
         told(Script::Vtt, &Usage::default()),
         "WEBVTT\n\n00:00:00.000 --> 00:00:01.001\nWater finds.\n\n00:00:01.001 --> 01:02:06.000\nIts level.\n&amp; &lt;so> -> on\n\n"
     );
-    let long = Transcript { segments: vec![said("x", 359_999.9994, 360_000.0)], ..Transcript::default() };
+    let long = Transcript { segments: vec![said("x", 359_999.999_4, 360_000.0)], ..Transcript::default() };
     let listen = Listen { script: Script::Srt, ..Listen::default() };
     let body = String::from_utf8(whole(&long, &listen, &Usage::default()).body).unwrap();
     assert_eq!(body, "1\n99:59:59,999 --> 100:00:00,000\nx\n\n");

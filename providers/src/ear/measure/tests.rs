@@ -76,7 +76,7 @@ fn mp3_is_counted_by_its_frames() {
 
 #[test]
 fn adts_is_counted_by_its_frames() {
-    let mut frame = vec![0u8; 200];
+    let mut frame = [0u8; 200];
     frame[..7].copy_from_slice(&[0xff, 0xf1, 0x50, 0x80, 0x19, 0x1f, 0xfc]);
     assert_eq!(measured(&frame.repeat(44)).millis(), Some((44 * 1_024 * 1_000u64).div_ceil(44_100)));
 }

@@ -11,6 +11,7 @@ mod outgoing;
 mod replies;
 mod requests;
 mod secure;
+mod uploads;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
