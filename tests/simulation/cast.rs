@@ -194,7 +194,6 @@ pub fn model(provider: &str, number: u64, dialect: Dialect, luck: &mut Luck) -> 
         answer_tokens: [20, 60],
         frame_tokens: luck.small(1, 6),
         per_1m_characters: None,
-        per_minute: None,
         output_audio: None,
         max_characters: None,
         voices: vec![],

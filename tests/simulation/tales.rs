@@ -60,7 +60,6 @@ fn model(provider: &str, quality: f64) -> Model {
         answer_tokens: [20, 60],
         frame_tokens: 2,
         per_1m_characters: None,
-        per_minute: None,
         output_audio: None,
         max_characters: None,
         voices: vec![],
