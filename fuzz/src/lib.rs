@@ -7,8 +7,8 @@ pub mod clients;
 #[allow(dead_code, reason = "the shell uses more of it than this")]
 pub mod h1;
 pub mod providers;
-pub mod speech;
 pub mod sound;
+pub mod speech;
 pub mod sse;
 pub mod tasks;
 pub mod wire;
