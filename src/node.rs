@@ -256,6 +256,7 @@ impl Node {
         if let Some(answers) = &self.answers {
             answers.close();
         }
+        self.relay.keep_learned();
         self.decisions.close();
         self.store.close();
     }
@@ -302,6 +303,12 @@ impl Node {
         );
         let decisions = Arc::new(DecisionFile::beside(data, clock));
         relay.keep_decisions(decisions.clone());
+        if setup.config.routing.learn
+            && let Some(learned) = decisions.learned()
+            && let Err(why) = relay.restore_learned(&learned)
+        {
+            tracing::warn!(%why, "what was learned before cannot be used; it begins anew");
+        }
         relay.foresee_with(Arc::new(Shipped::default()));
         relay.count_with(Arc::new(Vocabularies::default()));
         let limits = shared.as_ref().map(|shared| Arc::new(SharedLimits::new(shared.meter_table())));

@@ -156,6 +156,8 @@ pub struct PolicyConfig {
     pub hedge: bool,
     /// Whether its answers are cached, where a request does not say; absent: as `service.cache.mode` has it.
     pub cache: Option<bool>,
+    /// What trying models that are not known to be the best may cost a day; absent: none is tried.
+    pub explore_usd_per_day: Option<Pico>,
 }
 
 impl PolicyConfig {
@@ -397,12 +399,14 @@ impl DecisionsConfig {
 pub struct RoutingConfig {
     /// Prompts are read, and the predictor says how well the models that it knows will answer.
     pub learned_quality: bool,
+    /// What callers say of their answers changes what is expected of the models that gave them.
+    pub learn: bool,
 }
 
 impl RoutingConfig {
-    /// Whether a prompt is read before its model is chosen.
+    /// Whether anything beside the cards is looked at before a model is chosen.
     pub const fn reads(&self, pinned: bool) -> bool {
-        self.learned_quality && !pinned
+        (self.learned_quality || self.learn) && !pinned
     }
 }
 

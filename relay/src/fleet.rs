@@ -9,7 +9,7 @@ mod plans;
 
 use crate::answer::Trouble;
 use crate::config::{
-    Bounds, Config, DecisionsConfig, PolicyConfig, ProviderConfig, ProviderKind, RoutingConfig,
+    Bounds, Config, DecisionsConfig, Logged, PolicyConfig, ProviderConfig, ProviderKind, RoutingConfig,
 };
 use crate::foresight::{Foreseen, Foresight};
 use crate::limits::Leave;
@@ -119,6 +119,8 @@ pub struct Policy {
     pub hedge: bool,
     /// Whether its answers are cached, where that is said.
     pub cache: Option<bool>,
+    /// USD a day that trying may cost.
+    pub explore: Option<f64>,
 }
 
 /// See the module.
@@ -228,6 +230,15 @@ impl Fleet {
         problems.extend(faults.map(|fault| format!("alerts.{fault}")));
         let budgets = Budgeted::of(config, &mut problems);
         let voices = Voices::of(&config.voice, &providers, &mut problems);
+        let explores = config.policies.iter().find(|(_, policy)| policy.explore_usd_per_day.is_some());
+        if let Some((name, _)) = explores.filter(|_| !config.routing.learn) {
+            problems.push(format!(
+                "policies.{name}.explore_usd_per_day: nothing is learned from it without routing.learn"
+            ));
+        }
+        if config.routing.learn && config.decisions.log == Logged::Off {
+            problems.push("routing.learn: nothing can be said of decisions that are not written down: set decisions.log".into());
+        }
         if config.decisions.days == 0 || config.decisions.total_max == 0 {
             problems.push("decisions: days and total_max are above 0; log = \"off\" keeps none".into());
         }
@@ -477,7 +488,7 @@ fn policies(
         if let Some(weights) = Weights::named(preset) {
             policies.insert(
                 preset.to_owned(),
-                Policy { weights, limits: Limits::default(), hedge: false, cache: None },
+                Policy { weights, limits: Limits::default(), hedge: false, cache: None, explore: None },
             );
         }
     }
@@ -504,7 +515,9 @@ fn policies(
             allow: config.providers.clone(),
             deny: config.deny.clone(),
         };
-        policies.insert(name.clone(), Policy { weights, limits, hedge: config.hedge, cache: config.cache });
+        let explore = config.explore_usd_per_day.map(vocab::Pico::as_usd_f64).filter(|usd| *usd > 0.0);
+        let PolicyConfig { hedge, cache, .. } = *config;
+        policies.insert(name.clone(), Policy { weights, limits, hedge, cache, explore });
     }
     policies
 }

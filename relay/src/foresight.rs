@@ -90,23 +90,23 @@ impl Foreseen {
         let base = prior.map_or(mean, |prior| prior.mean);
         let known = prior.map_or(0.0, |prior| prior.confidence);
         let moved = base + f64::from(familiar) * (f64::from(predicted) - base);
-        Some(Learned {
-            quality: Quality { mean: moved, confidence: known.max(f64::from(familiar)) },
-            source: Source::Predicted,
-            predicted: Some(predicted),
-            familiar,
-        })
+        let quality = Quality { mean: moved, confidence: known.max(f64::from(familiar)) };
+        let plain = Learned::of(quality, Source::Predicted);
+        Some(Learned { predicted: Some(predicted), familiar, ..plain })
     }
 }
 
-/// What is known of the offers of a route besides their cards, in its order; empty where nothing is.
-pub(crate) fn learned(
+/// What the prompt says of the offers of a route, in its order; empty where nobody reads it.
+pub(crate) fn foretold(
     relay: &Relay,
     fleet: &Fleet,
     ask: &Ask,
     route: &Route<'_>,
     parsed: &Parsed,
 ) -> Vec<Option<Learned>> {
+    if !fleet.routing.learned_quality {
+        return Vec::new();
+    }
     let Some(foreseen) = fleet.foreseen(relay.foresight()).filter(|foreseen| foreseen.knows) else {
         return Vec::new();
     };

@@ -18,6 +18,7 @@ pub mod faults;
 pub mod fleet;
 pub mod foresight;
 mod hear;
+pub mod learning;
 pub mod limits;
 pub mod metrics;
 mod offers;

@@ -20,6 +20,8 @@ pub struct Route<'a> {
     pub weights: Weights,
     pub limits: Cow<'a, Limits>,
     pub hedge: bool,
+    /// USD a day that trying may cost.
+    pub explore: Option<f64>,
     /// The client named a model rather than a policy.
     pub pinned: bool,
     /// What its caller has booked.
@@ -60,6 +62,7 @@ impl<'a> Route<'a> {
             weights: policy.weights,
             limits,
             hedge: policy.hedge,
+            explore: policy.explore,
             pinned,
             plan,
         })

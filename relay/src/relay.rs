@@ -7,7 +7,8 @@ use crate::attempt::Parsed;
 use crate::config::Logged;
 use crate::decisions::{Decided, Decisions, Said, Say, SayError};
 use crate::fleet::{Fleet, Named};
-use crate::foresight::{self, Foresight};
+use crate::foresight::Foresight;
+use crate::learning::{self, Learner};
 use crate::limits::Local;
 use crate::metrics::Registry;
 use crate::offers::{Route, offers};
@@ -40,6 +41,7 @@ pub struct Relay {
     limits: OnceLock<Arc<dyn Limits>>,
     decisions: OnceLock<Arc<dyn Decisions>>,
     foresight: OnceLock<Arc<dyn Foresight>>,
+    learner: Learner,
 }
 
 /// A model as `/v1/models` lists it.
@@ -111,6 +113,7 @@ impl Relay {
             limits: OnceLock::new(),
             decisions: OnceLock::new(),
             foresight: OnceLock::new(),
+            learner: Learner::default(),
         })
     }
 
@@ -143,6 +146,27 @@ impl Relay {
         self.look_ahead(&self.fleet());
     }
 
+    pub(crate) const fn learner(&self) -> &Learner {
+        &self.learner
+    }
+
+    /// Hands what was learned to whoever keeps decisions, where something is. To be called now and then, and in the end.
+    pub fn keep_learned(&self) {
+        if self.fleet.load().routing.learn
+            && let (Some(decisions), Some(learned)) = (self.decisions.get(), self.learner.written())
+        {
+            decisions.keep(learned);
+        }
+    }
+
+    /// Takes over what was learned before a restart.
+    ///
+    /// # Errors
+    /// It cannot be read; nothing is taken over.
+    pub fn restore_learned(&self, learned: &str) -> Result<(), String> {
+        self.learner.restore(learned)
+    }
+
     pub(crate) fn foresight(&self) -> Option<&dyn Foresight> {
         self.foresight.get().map(AsRef::as_ref)
     }
@@ -170,8 +194,17 @@ impl Relay {
     /// There is no such request of this caller's in the log, or no log.
     pub async fn say(&self, say: Say) -> Result<Said, SayError> {
         let decisions = self.decisions.get().ok_or(SayError::Off)?;
-        let said = decisions.say(say, self.clock.now()).await;
-        let off = self.fleet.load().decisions.log == Logged::Off;
+        let (score, now) = (say.score, self.clock.now());
+        let said = decisions.say(say, now).await;
+        let (off, learn) = {
+            let fleet = self.fleet.load();
+            (fleet.decisions.log == Logged::Off, fleet.routing.learn)
+        };
+        if let Ok(said) = &said
+            && learn
+        {
+            self.learner.heard(said, score, now);
+        }
         // What was written down before it was turned off can still be spoken of.
         if off && said == Err(SayError::Unknown) { Err(SayError::Off) } else { said }
     }
@@ -261,7 +294,7 @@ impl Relay {
         let route = Route::of(&fleet, ask)?;
         let brief = ask.brief();
         let learned = if fleet.routing.reads(route.pinned) {
-            foresight::learned(self, &fleet, ask, &route, &Parsed::default())
+            learning::learned(self, &fleet, ask, &route, &Parsed::default(), now)
         } else {
             Vec::new()
         };

@@ -10,7 +10,7 @@ use crate::attempt::{self, Begun, Got, Lost, Parsed, Prepared, Whole};
 use crate::decisions::Decided;
 use crate::faults::{self, Next};
 use crate::fleet::Fleet;
-use crate::foresight;
+use crate::learning;
 use crate::limits::Leave;
 use crate::offers::{Route, offers};
 use crate::ports::BooksError;
@@ -108,18 +108,24 @@ impl<'a> Journey<'a> {
         let parsed = Parsed::default();
         // Whoever names a model is not read, and nobody is where nothing is to be learned from it.
         let learned = if fleet.routing.reads(route.pinned) {
-            foresight::learned(relay, fleet, ask, &route, &parsed)
+            learning::learned(relay, fleet, ask, &route, &parsed, now)
         } else {
             Vec::new()
         };
         let offers =
             offers(&route, fleet, ask, ask.wishes.session.as_deref(), relay.sessions(), &learned, now);
         let mut dice = Dice::seeded(ask.seed);
-        let decision = router::plan(&route.wish(brief, fleet), &offers, now, &mut dice);
+        let mut decision = router::plan(&route.wish(brief, fleet), &offers, now, &mut dice);
         if decision.plan.is_empty() {
             return Err(Self::unplanned(ask, fleet, &route, &decision, &offers, now));
         }
-        let noted = Decided::of(fleet, ask, (&id, &account), &route, &decision);
+        if let Some(usd) = route.explore {
+            relay.learner().explore(route.policy, usd, &mut decision, &offers, ask.seed, now);
+        }
+        let noted = Decided::of(fleet, ask, (&id, &account), &route, &decision, &offers, relay.learner());
+        if let Some(again) = noted.as_ref().and_then(|noted| noted.again()) {
+            relay.learner().asked_again(again, now);
+        }
         let mut tab = Tab::new(relay.clone(), fleet.clone(), id, account, ask, permit, dice);
         tab.noted = noted;
         Ok(Box::new(Self {

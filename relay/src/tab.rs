@@ -414,6 +414,7 @@ impl Tab {
         let lines = std::mem::take(&mut self.lines);
         if let Some(mut decided) = self.noted.take() {
             decided.ends(&lines, why, now);
+            self.relay.learner().answered(&decided, now);
             self.relay.note(decided);
         }
         if let Some(permit) = self.permit.take() {

@@ -42,6 +42,28 @@ pub struct Learned {
     pub predicted: Option<f32>,
     /// How familiar the prompt is to it, 0 to 1: how far the card's quality is moved towards `predicted`.
     pub familiar: f32,
+    /// The quality without what was said of answers here.
+    pub basis: Option<f32>,
+    /// How far what was said moves it, one standard deviation of that, and how many recent answers it rests on.
+    pub shift: f32,
+    pub spread: f32,
+    pub outcomes: f32,
+}
+
+impl Learned {
+    /// A quality of which nothing else is told.
+    pub const fn of(quality: Quality, source: Source) -> Self {
+        Self {
+            quality,
+            source,
+            predicted: None,
+            familiar: 0.0,
+            basis: None,
+            shift: 0.0,
+            spread: 0.0,
+            outcomes: 0.0,
+        }
+    }
 }
 
 /// Whether a candidate may be asked.

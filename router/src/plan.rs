@@ -19,6 +19,8 @@ pub struct Decision {
     pub plan: Vec<usize>,
     /// Probability with which these inputs put this offer first, over all seeds: 1, or one of the equally good.
     pub propensity: f64,
+    /// Probabilities of all that may be tried ([`crate::explore`]), by offer; None where nothing is.
+    pub shares: Option<Vec<(usize, f64)>>,
     pub reason: Reason,
     /// What the utilities were reckoned with.
     pub weights: Weights,
@@ -37,6 +39,9 @@ impl Decision {
 
     /// Probability with which these inputs put this offer first, over all seeds.
     pub fn share(&self, offer: usize) -> f64 {
+        if let Some(shares) = &self.shares {
+            return shares.iter().find(|(of, _)| *of == offer).map_or(0.0, |(_, share)| *share);
+        }
         let first = self.ranked.first().filter(|row| row.removed.is_none());
         let equals = |row: &&Ranked| {
             let place = |r: &Ranked| {
@@ -68,6 +73,8 @@ pub enum Reason {
     OnlyOne,
     /// USD over the next.
     BestUtility { of: usize, margin: f64 },
+    /// Not known to be the best, and tried to find out.
+    Tried { of: usize },
     /// Its breaker is due for a probe, and it would be the best if it is well again.
     Probe { of: usize },
     /// As good as others to the last bit.
@@ -101,6 +108,7 @@ impl fmt::Display for Reason {
         match self {
             Self::OnlyOne => f.write_str(&self.words()),
             Self::BestUtility { of, margin } => write!(f, "best utility of {of}; +{margin:.6} over next"),
+            Self::Tried { of } => write!(f, "tried to learn more; one of {of}"),
             Self::Probe { of } => write!(f, "best utility of {of}; probing after a break"),
             Self::Tie { equal, of } => write!(f, "drawn from {equal} equal, of {of}"),
             Self::OnlyKnown { of } => write!(f, "best of {of}; the others are not fully known"),
@@ -153,6 +161,7 @@ pub fn plan(wish: &Wish, offers: &[Offer], now: Instant, dice: &mut Dice) -> Dec
     Decision {
         reason: reason(&ranked, fit, equal, offers),
         propensity: if equal > 0 { 1.0 / equal as f64 } else { 1.0 },
+        shares: None,
         ranked,
         plan,
         weights: wish.weights,

@@ -42,6 +42,8 @@ pub enum Source {
     Prior,
     /// The catalogue, and what this prompt told the predictor.
     Predicted,
+    /// Either, and what was said of answers here.
+    Learned,
     /// The catalogue and what was measured here, weighed.
     Mixed,
     /// What was measured here alone.

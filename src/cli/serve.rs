@@ -102,6 +102,7 @@ async fn tend(
                 });
             }
             _ = marks.tick() => {
+                relay.keep_learned();
                 let keys = keys.clone();
                 tokio::spawn(async move {
                     if let Err(error) = keys.keep_marks().await {

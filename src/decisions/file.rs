@@ -38,16 +38,20 @@ impl Log {
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.pragma_update(None, "secure_delete", "fast")?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version != VERSION {
-            connection.execute_batch(
-                "DROP TABLE IF EXISTS decision;
+        if layout(&connection)? != VERSION {
+            // All at once, as somebody may be reading.
+            connection.execute_batch(&format!(
+                "BEGIN IMMEDIATE;
+                 DROP TABLE IF EXISTS decision;
+                 DROP TABLE IF EXISTS learned;
                  CREATE TABLE decision (place INTEGER PRIMARY KEY, account TEXT NOT NULL, request TEXT NOT NULL, user TEXT,
                      at INTEGER NOT NULL, size INTEGER NOT NULL, record TEXT NOT NULL, score REAL, said INTEGER,
                      UNIQUE (account, request));
-                 CREATE INDEX decision_at ON decision (at, size);",
-            )?;
-            connection.pragma_update(None, "user_version", VERSION)?;
+                 CREATE INDEX decision_at ON decision (at, size);
+                 CREATE TABLE learned (one INTEGER PRIMARY KEY CHECK (one = 1), what TEXT NOT NULL);
+                 PRAGMA user_version = {VERSION};
+                 COMMIT;"
+            ))?;
         }
         let bytes = connection.query_row("SELECT coalesce(sum(size), 0) FROM decision", (), unsigned)?;
         Ok(Self { connection, bytes })
@@ -117,8 +121,26 @@ impl Log {
         Ok(Some(Said { record, before }))
     }
 
+    /// Keeps what was learned, in place of what was.
+    pub fn keep(&self, learned: &str) -> rusqlite::Result<()> {
+        const KEEP: &str =
+            "INSERT INTO learned (one, what) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET what = ?1";
+        self.connection.prepare_cached(KEEP)?.execute([learned]).map(drop)
+    }
+
+    pub fn learned(&self) -> rusqlite::Result<Option<String>> {
+        if layout(&self.connection)? != VERSION {
+            return Ok(None);
+        }
+        self.connection.query_row("SELECT what FROM learned", (), |row| row.get(0)).optional()
+    }
+
     /// Tells all that are wanted, oldest first, until `told` says that it is enough. One that cannot be read is left out.
     pub fn each(&self, wanted: &Wanted, mut told: impl FnMut(Record) -> bool) -> rusqlite::Result<()> {
+        // One that is just being made, or of another layout, has none.
+        if layout(&self.connection)? != VERSION {
+            return Ok(());
+        }
         const EACH: &str = "SELECT record, score, said FROM decision
              WHERE (?1 IS NULL OR account = ?1) AND at >= ?2 AND at < ?3 ORDER BY place";
         let mut each = self.connection.prepare(EACH)?;
@@ -146,6 +168,11 @@ impl Log {
         self.bytes = self.bytes.saturating_sub(sizes.iter().sum());
         Ok(!sizes.is_empty())
     }
+}
+
+/// Which layout the tables have.
+fn layout(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 fn before(at: Instant, span: vocab::Duration) -> Instant {

@@ -44,13 +44,14 @@ enum Desk {
 enum Job {
     Note(Box<Decided>),
     Say { say: Say, now: Instant, told: oneshot::Sender<Result<Said, SayError>> },
+    Keep(String),
     Close,
 }
 
 impl Job {
     /// Somebody waits for it.
     const fn is_urgent(&self) -> bool {
-        !matches!(self, Self::Note(_))
+        !matches!(self, Self::Note(_) | Self::Keep(_))
     }
 }
 
@@ -89,6 +90,18 @@ impl DecisionFile {
         self.jobs.get_or_init(begin).as_ref()
     }
 
+    /// What was learned before this run, where anything was kept.
+    pub fn learned(&self) -> Option<String> {
+        if !self.path.exists() {
+            return None;
+        }
+        let learned = Log::read_only(&self.path).and_then(|log| log.learned());
+        learned.unwrap_or_else(|error| {
+            tracing::warn!(%error, file = %self.path.display(), "what was learned cannot be read");
+            None
+        })
+    }
+
     /// Writes what waits, and closes the file.
     pub fn close(&self) {
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,6 +138,14 @@ impl Decisions for DecisionFile {
             Err(TrySendError::Disconnected(_)) => return Err(down("the log of decisions is closed")),
         }
         answer.await.map_err(|_| down("the log of decisions is closed"))?
+    }
+
+    fn keep(&self, learned: String) {
+        if let Some(jobs) = self.jobs()
+            && jobs.try_send(Job::Keep(learned)).is_err()
+        {
+            tracing::warn!("what was learned is not kept now: too much waits to be written");
+        }
     }
 }
 
@@ -171,6 +192,7 @@ impl Keeper {
                         log.put(&decided.record(), at, &rules)?;
                     }
                     Job::Say { say, now, told: who } => told.push((who, log.say(&say, now)?)),
+                    Job::Keep(learned) => log.keep(&learned)?,
                     Job::Close => {}
                 }
             }

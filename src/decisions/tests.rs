@@ -14,6 +14,7 @@ fn record(account: &str, id: &str) -> Record {
         propensity,
         quality: Some(0.5),
         quality_source: Source::Prior,
+        basis: None,
         cost_usd: Some(0.001),
         latency_s: None,
         failure: 0.01,
@@ -34,6 +35,7 @@ fn record(account: &str, id: &str) -> Record {
         chosen: 0,
         candidates: vec![candidate("a/m", 1.0), candidate("b/m", 0.0)],
         outcome: Outcome { served: Some("a/m".into()), why: "served".into(), ..Outcome::default() },
+        features: None,
         feedback: None,
         tags: None,
         prompt: None,
@@ -178,6 +180,19 @@ fn who_asks_where_nothing_was_written_makes_no_file() {
     let file = DecisionFile::beside(&folder.ledger(), NativeClock::start());
     let said = block_on(file.say(say("a", None, "r", 1.0), NOW)).unwrap();
     assert_eq!(said.unwrap().record, record("a", "r"));
+    file.close();
+}
+
+#[test]
+fn what_was_learned_is_there_after_a_restart() {
+    let folder = Folder::new();
+    let file = DecisionFile::beside(&folder.ledger(), NativeClock::start());
+    assert_eq!(file.learned(), None);
+    file.keep("one".into());
+    file.keep("two".into());
+    file.close();
+    let file = DecisionFile::beside(&folder.ledger(), NativeClock::start());
+    assert_eq!(file.learned().as_deref(), Some("two"));
     file.close();
 }
 

@@ -26,6 +26,7 @@ mod failover;
 mod foresight;
 mod gemini;
 mod identity;
+mod learning;
 mod limits;
 mod matrix;
 mod net;

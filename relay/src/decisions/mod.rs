@@ -11,12 +11,13 @@ pub use record::{Candidate, Feedback, Outcome, Record, VERSION};
 use crate::ask::Ask;
 use crate::config::DecisionsConfig;
 use crate::fleet::Fleet;
+use crate::learning::{Learner, Lesson};
 use crate::offers::Route;
 use async_trait::async_trait;
 use billing::Line;
-use router::{Decision, Ranked};
+use router::{Decision, Features, Offer, Ranked};
 use std::sync::Arc;
-use vocab::{Brief, Caps, Instant, Name, Pico, Role};
+use vocab::{Brief, Caps, Instant, Kind, Name, Pico, Role};
 
 /// Of a prompt that is written down, so many bytes.
 const PROMPT_MAX: usize = 16 << 10;
@@ -36,6 +37,11 @@ pub struct Decided {
     /// The fleet's candidates, in the order of the offers.
     candidates: Vec<usize>,
     prompt: Option<String>,
+    /// What was expected of each offer without what was said of answers here; empty where nothing is learned.
+    basis: Vec<f64>,
+    features: Option<Features>,
+    /// By what the same request is known when it is made again.
+    again: Option<u64>,
     outcome: Outcome,
 }
 
@@ -85,6 +91,9 @@ pub trait Decisions: Send + Sync {
     /// Keeps what is said of a decision that was noted before, in place of what was said earlier. On disk when it returns, where
     /// the platform has decisions outlive a restart.
     async fn say(&self, say: Say, now: Instant) -> Result<Said, SayError>;
+
+    /// Keeps what was learned, in place of what was kept before. Returns at once.
+    fn keep(&self, learned: String);
 }
 
 impl Decided {
@@ -95,11 +104,14 @@ impl Decided {
         (id, account): (&str, &str),
         route: &Route<'_>,
         decision: &Decision,
+        offers: &[Offer<'_>],
+        learner: &Learner,
     ) -> Option<Box<Self>> {
         if !fleet.decisions.wants(route.pinned) {
             return None;
         }
         let brief = ask.brief();
+        let learn = fleet.routing.learn && brief.kind == Kind::Chat;
         Some(Box::new(Self {
             fleet: fleet.clone(),
             id: id.into(),
@@ -112,6 +124,9 @@ impl Decided {
             seed: ask.seed,
             decision: decision.clone(),
             candidates: route.candidates.to_vec(),
+            basis: if learn { basis(offers) } else { Vec::new() },
+            features: learn.then(|| router::features(brief)),
+            again: if learn { learner.known_by(ask, account) } else { None },
             prompt: if fleet.decisions.prompts { prompt(ask) } else { None },
             outcome: Outcome::default(),
         }))
@@ -127,6 +142,19 @@ impl Decided {
             cost_usd: lines.iter().map(|line| line.amount).sum::<Pico>().as_usd_f64(),
             seconds: now.since(self.decision.at).as_secs_f64(),
         };
+    }
+
+    /// Who answered, with what was expected of them and by what the request was known; None where nobody did to the end, or
+    /// nothing is learned.
+    pub(crate) fn lesson(&self) -> Option<Lesson> {
+        let (features, served) = (self.features?, self.outcome.served.as_ref()?);
+        let is = |at: &usize| self.fleet.candidates[*at].id() == *served;
+        let place = self.candidates.iter().position(is)?;
+        Some(Lesson { model: served.clone(), features, basis: *self.basis.get(place)? })
+    }
+
+    pub(crate) const fn again(&self) -> Option<u64> {
+        self.again
     }
 
     /// How decisions are to be kept at this moment.
@@ -153,6 +181,7 @@ impl Decided {
             propensity: decision.share(row.offer),
             quality: row.quality,
             quality_source: row.quality_source,
+            basis: self.basis.get(row.offer).copied(),
             cost_usd: row.cost_usd,
             latency_s: row.latency_s,
             failure: row.failure,
@@ -171,6 +200,7 @@ impl Decided {
             chosen: fit.clone().position(|row| Some(&row.offer) == chosen).unwrap_or_default(),
             candidates: fit.map(candidate).collect(),
             outcome: self.outcome,
+            features: self.features,
             feedback: None,
             tags: serde_json::from_str(&self.tags).ok(),
             prompt: self.prompt,
@@ -185,6 +215,11 @@ impl Noted {
     fn of(brief: &Brief) -> Self {
         Self { model: brief.model.clone(), needs: brief.needs, tokens_in: brief.tokens_in }
     }
+}
+
+/// What was expected of each offer without what was said of answers here.
+fn basis(offers: &[Offer<'_>]) -> Vec<f64> {
+    offers.iter().map(|offer| crate::learning::basis(offer.card, offer.learned.as_ref())).collect()
 }
 
 /// The last thing that a person said.

@@ -1,6 +1,6 @@
 //! A decision as a line of JSON.
 
-use router::{Source, Weights};
+use router::{Features, Source, Weights};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,6 +34,9 @@ pub struct Record {
     /// Those that could be chosen, best first.
     pub candidates: Vec<Candidate>,
     pub outcome: Outcome,
+    /// What the request was known by to whoever learns; absent where nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Features>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,6 +56,9 @@ pub struct Candidate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<f64>,
     pub quality_source: Source,
+    /// The quality without what was said of answers here; absent where nothing is learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ fn log(rows: usize, seed: u64) -> Vec<Record> {
             propensity,
             quality: Some(quality),
             quality_source: Source::Prior,
+            basis: None,
             cost_usd: Some(cost),
             latency_s: Some(1.0),
             failure: 0.0,
@@ -45,6 +46,7 @@ fn log(rows: usize, seed: u64) -> Vec<Record> {
                 ..Outcome::default()
             },
             candidates,
+            features: None,
             feedback,
             tags: None,
             prompt: None,
