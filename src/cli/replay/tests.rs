@@ -118,3 +118,65 @@ fn named_models_say_nothing_of_a_choice() {
     assert_eq!(none.decisions, 0);
     assert!(none.estimates("cost").is_none() && none.json(None)["figures"]["cost"]["unknown"].is_string());
 }
+
+/// A log of a policy that tries others, in a world whose truth is known; what the other policy would really come to: USD and quality.
+fn world(seed: u64, rows: usize) -> (Vec<Record>, [f64; 2]) {
+    let mut dice = Dice::seeded(seed);
+    // What is expected of each is wrong by a constant of its own, and of half of them by nothing at all.
+    let off: [f64; 3] = std::array::from_fn(|_| (dice.unit() - 0.5) * 0.2);
+    let pattern = log(1, 1).remove(0);
+    let mut truth = [0.0; 2];
+    let row = |at: usize| {
+        let candidate = |at: usize, dice: &mut Dice| Candidate {
+            id: format!("p/m{at}"),
+            propensity: [0.7, 0.2, 0.1][at],
+            quality: Some(0.3 + 0.6 * dice.unit()),
+            cost_usd: Some(0.002 + 0.02 * dice.unit()),
+            ..pattern.candidates[0].clone()
+        };
+        let candidates: Vec<Candidate> = (0..3).map(|at| candidate(at, &mut dice)).collect();
+        let good = |at: usize| (candidates[at].quality.unwrap() + off[at]).clamp(0.0, 1.0);
+        let costs = |at: usize| candidates[at].cost_usd.unwrap() * (1.0 + off[at]);
+        let known = |c: &Candidate| router::Known {
+            quality: c.quality,
+            cost_usd: c.cost_usd,
+            latency_s: c.latency_s,
+        };
+        let known: Vec<router::Known> = candidates.iter().map(known).collect();
+        for (at, share) in router::shares(Weights::CHEAP, &known).into_iter().enumerate() {
+            truth[0] += share * costs(at) / rows as f64;
+            truth[1] += share * good(at) / rows as f64;
+        }
+        let throw = dice.unit();
+        let chosen = usize::from(throw >= 0.7) + usize::from(throw >= 0.9);
+        let score = f64::from(u8::from(dice.unit() < good(chosen)));
+        Record {
+            request_id: format!("r{at}"),
+            chosen,
+            outcome: Outcome { cost_usd: costs(chosen) * (0.5 + dice.unit()), ..pattern.outcome.clone() },
+            feedback: Some(Feedback { score, at: String::new() }),
+            candidates,
+            ..pattern.clone()
+        }
+    };
+    let rows: Vec<Record> = (0..rows).map(row).collect();
+    (rows, truth)
+}
+
+/// The claim: intervals of 95 % hold the truth in at least nine of ten worlds.
+#[test]
+fn estimates_cover_the_truth_in_two_hundred_worlds() {
+    let mut covered = [[0; 3]; 2];
+    for seed in 0..200 {
+        let (records, truth) = world(seed, 600);
+        let report = Report::of(&records, &cheap(), (100, seed));
+        for ((name, truth), counts) in ["cost", "quality"].into_iter().zip(truth).zip(&mut covered) {
+            let found = report.estimates(name).unwrap();
+            for (count, estimate) in counts.iter_mut().zip([found.ips, found.snips, found.doubly_robust]) {
+                *count += usize::from(estimate.interval.unwrap().contains(truth));
+            }
+        }
+    }
+    println!("covered by ips, snips, doubly robust of 200: cost {:?}, quality {:?}", covered[0], covered[1]);
+    assert!(covered.iter().flatten().all(|count| *count >= 180), "{covered:?}");
+}
