@@ -178,7 +178,7 @@ pub fn told(front: &Front, path: &str, body: &Bytes, seed: u64) -> (usize, Bytes
                     last = data;
                 }
             }
-            Poll::Ready(None) => return (size, last),
+            Poll::Ready(None | Some(Err(_))) => return (size, last),
             Poll::Pending => {}
         }
     }

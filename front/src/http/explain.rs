@@ -5,7 +5,7 @@ use super::{messages, responses};
 use crate::refusal::Refusal;
 use crate::si::{self, SiAsk};
 use crate::wishes::{self, Asked};
-use crate::{anthropic, gemini, openai};
+use crate::{anthropic, gemini, openai, voice};
 use bytes::Bytes;
 use relay::{Ask, Words};
 use serde::de::IgnoredAny;
@@ -29,13 +29,17 @@ enum Shape {
     Responses,
     Embeddings,
     Images,
+    /// OpenAI's speech.
+    Speech,
+    /// Speech in our own words.
+    Tts,
     Embed(Form),
     Si,
 }
 
 impl Shape {
     /// By its fields: `contents`, `content` and `requests` has only Gemini. An `input` beside a model is for Responses, or for
-    /// embeddings where the model makes them; a `prompt` for a picture, or SI's. A chat is one where there is a model and
+    /// embeddings where the model makes them, or to be heard where there is a voice; a `text` is to be heard; a `prompt` for a picture, or SI's. A chat is one where there is a model and
     /// nothing of SI's, unless its client says by a header that it speaks to Anthropic.
     fn of(fields: &BTreeMap<String, IgnoredAny>, kind: Option<Kind>, anthropics: bool) -> Self {
         const SI: [&str; 6] = ["prompt", "system", "skill", "personality", "policy", "max_cost_usd"];
@@ -46,6 +50,10 @@ impl Shape {
             () if has("contents") => Self::Generate,
             () if has("requests") => Self::Embed(Form::Batch),
             () if has("content") => Self::Embed(Form::One),
+            () if has("input") && (kind == Some(Kind::Tts) || any(&["voice", "stream_format"])) => {
+                Self::Speech
+            }
+            () if has("text") && !has("input") => Self::Tts,
             () if has("model") && has("input") => {
                 let vectors = kind == Some(Kind::Embedding) || any(&["encoding_format", "dimensions"]);
                 if vectors { Self::Embeddings } else { Self::Responses }
@@ -81,6 +89,11 @@ impl Front {
             Shape::Responses => responses::words(crate::responses::survey(body)?.raw),
             Shape::Embeddings => task(openai::embeddings::survey(body)?, openai::embeddings::parse),
             Shape::Images => task(openai::images::survey(body)?, openai::images::parse),
+            Shape::Speech => voice::openai::read(&body)?.words(),
+            Shape::Tts => {
+                let (spoken, wishes) = voice::own::read(&body, asked.wishes)?;
+                return Ok(call.ask(spoken.words(), Asked { wishes, seed: asked.seed, trailer: false }));
+            }
             Shape::Embed(form) => {
                 let model = named(&body)?;
                 task(gemini::embed::survey(body, &model, form)?, gemini::embed::parse)
@@ -137,11 +150,15 @@ mod tests {
             (r#"{"model":"m","requests":[]}"#, Shape::Embed(Form::Batch)),
             (r#"{"model":"m","input":"x","encoding_format":"float"}"#, Shape::Embeddings),
             (r#"{"model":"m","prompt":"x","size":"auto"}"#, Shape::Images),
+            (r#"{"model":"m","input":"x","voice":"calm"}"#, Shape::Speech),
+            (r#"{"model":"m","input":"x","text":{}}"#, Shape::Responses),
+            (r#"{"text":"x","voice":"calm"}"#, Shape::Tts),
         ] {
             assert_eq!(of(body, None, false), shape, "{body}");
         }
         assert_eq!(of(r#"{"model":"m","messages":[],"system":"s"}"#, None, true), Shape::Messages);
         assert_eq!(of(r#"{"model":"m","input":"x"}"#, Some(Kind::Embedding), false), Shape::Embeddings);
         assert_eq!(of(r#"{"model":"m","prompt":"x"}"#, Some(Kind::Image), false), Shape::Images);
+        assert_eq!(of(r#"{"model":"m","input":"x"}"#, Some(Kind::Tts), false), Shape::Speech);
     }
 }

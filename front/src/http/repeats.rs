@@ -146,7 +146,9 @@ impl Front {
         let canon = Canon::of(body);
         let digest = |body: Digest| {
             let mut hash = Sha256::new();
-            let (rest, form) = (percent_decoded(call.rest), query(call, "alt").unwrap_or_default());
+            // What else than the body says how the answer is to be.
+            let form = query(call, "alt").or_else(|| query(call, "output_format")).unwrap_or_default();
+            let rest = percent_decoded(call.rest);
             let texts = [call.head.method.as_str(), route.template, &rest, &form];
             let pairs = wishes::decisive(headers);
             let headers = pairs.iter().flat_map(|(name, value)| [name.as_bytes(), *value]);
@@ -409,7 +411,8 @@ fn policy_named(route: &Route, call: &Call<'_>, canon: &Canon<'_>, by_plan: Opti
         _ => canon.text("model").map(str::to_owned),
     };
     let header = || call.head.headers.get("x-weir-policy").and_then(|value| value.to_str().ok());
-    let in_body = || if route.place == Place::Ask { canon.text("policy") } else { None };
+    let ours = matches!(route.place, Place::Ask | Place::Tts);
+    let in_body = || if ours { canon.text("policy") } else { None };
     let named = model.as_deref().and_then(|model| model.strip_prefix("auto:"));
     let policy = named.or_else(in_body).or_else(header).or(by_plan).unwrap_or("balanced");
     policy.strip_prefix("auto:").unwrap_or(policy).to_owned()
@@ -423,7 +426,7 @@ const fn idle(place: Place) -> &'static [&'static str] {
         }
         Place::Embeddings | Place::Images | Place::Edits => &["user"],
         Place::Messages => &["metadata"],
-        Place::Ask => &["tags"],
+        Place::Ask | Place::Tts => &["tags"],
         _ => &[],
     }
 }

@@ -99,6 +99,7 @@ impl Place {
             | Self::GenerateStream => Some(Kind::Chat),
             Self::Embeddings | Self::Embed | Self::EmbedBatch => Some(Kind::Embedding),
             Self::Images | Self::Edits => Some(Kind::Image),
+            Self::Speech | Self::Tts | Self::TextToSpeech => Some(Kind::Tts),
             _ => None,
         }
     }

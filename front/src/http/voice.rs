@@ -10,9 +10,8 @@ use crate::refusal::Refusal;
 use crate::voice::{self, Deltas, Spoken};
 use crate::wishes::{self, Asked};
 use bytes::Bytes;
-use relay::{BadInput, Trouble, Words};
+use relay::{BadInput, Trouble};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use vocab::{Duration, Sound};
 
 impl Front {
@@ -82,8 +81,7 @@ impl Front {
         }
         let client =
             Hearing { events: spoken.events, sound: spoken.speak.sound, field, trailer: asked.trailer };
-        let brief = spoken.brief();
-        let ask = call.ask(Words::Speak { speak: Arc::new(spoken.speak), brief }, asked);
+        let ask = call.ask(spoken.words(), asked);
         self.tell(call, ask, asks::client(client), response).await
     }
 }

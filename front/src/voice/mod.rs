@@ -9,7 +9,8 @@ mod tests;
 
 pub use events::Deltas;
 
-use relay::BadInput;
+use relay::{BadInput, Words};
+use std::sync::Arc;
 use tokens::{Family, Size, Text};
 use vocab::{Brief, Codec, Kind, Sound, Speak};
 
@@ -31,6 +32,11 @@ pub struct Spoken {
 }
 
 impl Spoken {
+    pub fn words(self) -> Words {
+        let brief = self.brief();
+        Words::Speak { speak: Arc::new(self.speak), brief }
+    }
+
     /// What the router needs to know of it.
     pub fn brief(&self) -> Brief {
         let mut size = Size::default();

@@ -77,7 +77,6 @@ impl<'a> Journey<'a> {
         };
         self.tab.says_anew(speak.text.get(said.clone()).unwrap_or_default());
         candidate.meters.first_content(talk.first.since(flight.sent));
-        self.remember(&flight, 0, talk.first);
         self.relay.books().durable(self.tab.mark).await?;
         // Who was not asked comes first: who was may have failed for good.
         let rest = self.decision.ranked.iter().filter(|ranked| ranked.removed.is_none()).map(|r| r.offer);

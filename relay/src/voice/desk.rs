@@ -143,7 +143,7 @@ impl Desk {
     }
 
     /// A call is over that brought all of its sound.
-    pub fn part_over(&mut self) -> Result<(), Fault> {
+    pub fn part_over(&self) -> Result<(), Fault> {
         if !self.begun {
             return Err(Fault::Silent("the answer had no sound".into()));
         }
@@ -248,3 +248,6 @@ fn fault(broken: Broken) -> Fault {
         Broken::Foreign(_) | Broken::Unread(_) => Fault::Garbled(broken.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,3 +221,60 @@ impl<'a> Role<'a> {
         Some(id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn voices(config: &VoiceConfig, problems: &mut Vec<String>) -> Voices {
+        let mut voices = Voices::of(config, &[], problems);
+        voices.providers = ["openai".into(), "studio".into()].into();
+        voices
+    }
+
+    #[test]
+    fn a_name_means_a_voice_or_somebodys_own_or_nothing() {
+        let mut config = VoiceConfig::default();
+        config.voices.insert("husky".into(), PersonaConfig::default());
+        let mut problems = vec![];
+        let voices = voices(&config, &mut problems);
+        assert_eq!(problems, Vec::<String>::new());
+        let role = |name, pinned| voices.role(name, pinned);
+        for name in ["", "calm", "husky"] {
+            assert!(matches!(role(name, false), Ok(Role::Persona(_))), "{name}");
+        }
+        assert!(matches!(role("alloy", false), Ok(Role::Openai { id: "alloy", .. })));
+        assert!(matches!(role("studio/x/y", false), Ok(Role::Own { at: Some("studio"), id: "x/y" })));
+        assert!(matches!(role("Zephyr", true), Ok(Role::Own { at: None, id: "Zephyr" })));
+        for unknown in ["Zephyr", "studio/", "nobody/x", "Calm"] {
+            let bad = role(unknown, false).unwrap_err();
+            assert_eq!(bad.param.as_deref(), Some("voice"));
+            assert!(bad.message.contains("calm") && bad.message.contains("husky"), "{bad}");
+        }
+        let long = "x".repeat(10_000);
+        assert!(role(&long, false).unwrap_err().message.len() < 600);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_configuration_is_said() {
+        let problems = |config: &VoiceConfig| {
+            let mut problems = vec![];
+            Voices::of(config, &[], &mut problems);
+            problems
+        };
+        let ids = |of: &str| PersonaConfig {
+            ids: [(of.to_owned(), "v".to_owned())].into(),
+            ..PersonaConfig::default()
+        };
+        let with = |name: &str, persona| VoiceConfig {
+            voices: [(name.to_owned(), persona)].into(),
+            ..VoiceConfig::default()
+        };
+        assert!(problems(&with("calm", ids("elevenlabs/eleven_v3"))).is_empty());
+        assert!(problems(&with("calm", ids("studio")))[0].contains("voice.voices.calm.ids.studio"));
+        assert!(problems(&with("a/b", ids("groq")))[0].contains("no slash"));
+        let default = |name: &str| VoiceConfig { default: name.into(), ..VoiceConfig::default() };
+        assert!(problems(&default("elevenlabs/21m00")).is_empty());
+        assert!(problems(&default("loud"))[0].starts_with("voice.default: there is no voice \"loud\""));
+    }
+}

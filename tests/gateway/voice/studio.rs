@@ -197,7 +197,8 @@ fn pitch(window: &[i16], rate: u32) -> u32 {
         .collect();
     match (places.first(), places.last()) {
         (Some(first), Some(last)) if places.len() > 1 => {
-            (f64::from(rate) * (places.len() - 1) as f64 / (last - first)).round() as u32
+            let hertz = f64::from(rate) * (places.len() - 1) as f64 / (last - first);
+            u32::try_from(hertz.round() as i64).unwrap_or(0)
         }
         _ => 0,
     }
