@@ -220,3 +220,47 @@ impl Learner {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_learned_is_taken_over_or_left_alone() {
+        let learner = Learner::default();
+        assert_eq!(learner.written(), None, "nothing was learned");
+        let now = Instant::from_secs(1_800_000_000);
+        open(&learner.mind).tell("a/m", &[1.0, 0.0, 0.0, 0.5], -0.5, 1.0, now);
+        open(&learner.spent).insert("curious".into(), (7, 0.25));
+        let written = learner.written().unwrap();
+        let again = Learner::default();
+        again.restore(&written).unwrap();
+        assert_eq!(again.written(), Some(written.clone()));
+        for bad in ["", "{}", "nonsense", &written.replace("\"version\":1", "\"version\":9")] {
+            assert!(again.restore(bad).is_err(), "{bad}");
+        }
+        assert_eq!(again.written(), Some(written), "what cannot be read changes nothing");
+    }
+
+    #[test]
+    fn a_model_of_which_nothing_is_known_needs_some_words_first() {
+        let (mut mind, now) = (Mind::default(), Instant::from_secs(1_800_000_000));
+        let x = [1.0, 0.0, 0.0, 0.5];
+        for _ in 0..5 {
+            mind.tell("a/m", &x, 0.5, 1.0, now);
+        }
+        assert_eq!(with_words(&mind, "a/m", &x, None, None, now), None, "unknown stays unknown");
+        for _ in 0..20 {
+            mind.tell("a/m", &x, 0.5, 1.0, now);
+        }
+        let known = with_words(&mind, "a/m", &x, None, None, now).unwrap();
+        assert!(known.quality.mean > 0.8 && known.source == Source::Learned, "{known:?}");
+        let card = Quality { mean: 0.6, confidence: 0.7 };
+        let plain = with_words(&mind, "b/m", &x, Some(card), None, now).unwrap();
+        assert_eq!(
+            (plain.quality, plain.source),
+            (card, Source::Prior),
+            "another model keeps its card's word"
+        );
+    }
+}

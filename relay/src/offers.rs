@@ -56,13 +56,15 @@ impl<'a> Route<'a> {
         if let Words::Speak { speak, .. } = &ask.words {
             fleet.voices.role(&speak.voice, pinned).map_err(Trouble::BadInput)?;
         }
+        // Whoever names a model gets it as it is, and what nobody speaks of cannot be learned from.
+        let explore = policy.explore.filter(|_| !pinned && ask.brief().kind == Kind::Chat);
         Ok(Self {
             candidates,
             policy: policy_name,
             weights: policy.weights,
             limits,
             hedge: policy.hedge,
-            explore: policy.explore,
+            explore,
             pinned,
             plan,
         })
