@@ -7,6 +7,7 @@
 //! - [`Entry`] is what is kept. [`verify`] walks a chain of them and recomputes every balance; [`Tally`] does the
 //!   same step by step, for records that do not fit into memory.
 //! - [`Book`] is an account with its whole record in memory.
+//! - [`Slices`] are parts of a balance that others decide about for a while.
 
 mod account;
 mod book;
@@ -18,6 +19,7 @@ mod entry;
 mod estimate;
 mod op;
 pub mod reconcile;
+mod slices;
 mod tally;
 mod write;
 
@@ -29,4 +31,5 @@ pub use credits::{Credit, Credits};
 pub use entry::{Entry, GENESIS, Hash, Kind, hex, link};
 pub use estimate::{expected, worst, worst_under};
 pub use op::{Balance, Line, Op, Refusal, Repeat};
+pub use slices::Slices;
 pub use tally::{BadEntry, Flaw, Open, Summary, Tally, verify};

@@ -1,7 +1,7 @@
 //! What an isolate may decide about an account's money by itself, and what it still has to tell the account's object.
 //!
 //! Asking the object for every request costs more than everything else about a request together, and every first word
-//! would wait for it. So an isolate that is in use has a slice of the balance set aside for it (`account/slices.rs`):
+//! would wait for it. So an isolate that is in use has a slice of the balance set aside for it (`billing::Slices`):
 //! requests are held against the slice here and now, and what was held and settled is told a moment later, all that
 //! gathered in one letter. The slice is durable before anything is held against it, so nobody spends what is not there.
 //!

@@ -13,6 +13,8 @@ use vocab::{Brief, Chat, Dialect, Instant, RawChat, RawTask, Speak, Task};
 pub struct Ask {
     /// The id of the ledger entry, the log line and the span.
     pub id: String,
+    /// That is its caller's choice.
+    pub chosen: bool,
     /// Whose books pay.
     pub account: String,
     /// Which of the account's keys it came with.

@@ -115,6 +115,19 @@ pub trait Books: Send + Sync {
         Err(op)
     }
 
+    /// The same for a hold. `chosen`: its id is its caller's choice, so it may have been there before, and who decides without
+    /// a look at the record does not decide about it.
+    fn hold_at_once(
+        &self,
+        account: &str,
+        op: Op,
+        now: Instant,
+        chosen: bool,
+    ) -> Result<Result<Posted, BooksError>, Op> {
+        let _ = chosen;
+        self.post_at_once(account, op, now)
+    }
+
     /// Returns when everything up to `mark` is on disk.
     async fn durable(&self, mark: Mark) -> Result<(), BooksError>;
     async fn balance(&self, account: &str) -> Result<Balance, BooksError>;

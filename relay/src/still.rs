@@ -63,6 +63,16 @@ impl Books for Still {
         self.books.post_at_once(account, self.moved(op.clone(), now), self.at).map_err(|_| op)
     }
 
+    fn hold_at_once(
+        &self,
+        account: &str,
+        op: Op,
+        now: Instant,
+        chosen: bool,
+    ) -> Result<Result<Posted, BooksError>, Op> {
+        self.books.hold_at_once(account, self.moved(op.clone(), now), self.at, chosen).map_err(|_| op)
+    }
+
     async fn durable(&self, mark: Mark) -> Result<(), BooksError> {
         self.books.durable(mark).await
     }

@@ -140,7 +140,7 @@ impl Tab {
             tags: tags.to_owned(),
             caps,
         };
-        let posted = match self.relay.books().post_at_once(&self.account, op, now) {
+        let posted = match self.relay.books().hold_at_once(&self.account, op, now, ask.chosen) {
             Ok(posted) => posted?,
             Err(op) => {
                 let Holding { account, posted, .. } = self.holding(op, now).await;

@@ -168,6 +168,22 @@ impl Books for Watched {
         Ok(done)
     }
 
+    fn hold_at_once(
+        &self,
+        account: &str,
+        op: Op,
+        now: Instant,
+        chosen: bool,
+    ) -> Result<Result<Posted, BooksError>, Op> {
+        if !self.on.load(Ordering::Relaxed) {
+            return self.books.hold_at_once(account, op, now, chosen);
+        }
+        let sort = Sort::of(&op);
+        let done = self.books.hold_at_once(account, op, now, chosen)?;
+        self.note(account, sort, &done, now);
+        Ok(done)
+    }
+
     fn durable<'a, 'f>(
         &'a self,
         mark: Mark,

@@ -13,14 +13,16 @@ mod ended;
 pub(super) use ended::posted;
 
 use super::desk::{Cell, Job, Turn, What, Work};
+use super::lease::aside;
 use super::rows::{self, Columns};
 use super::session::{Session, within};
-use super::{PostgresError, load};
-use billing::{Account, Entry, Hash, Op, Refusal};
+use super::{Options, PostgresError, load};
+use billing::{Account, Entry, Hash, Op, Refusal, Slices};
 use ended::{answer, fail, finish, put_back};
 use foldhash::{HashMap, HashSet};
 use futures::future::OptionFuture;
-use relay::ports::Posted;
+use relay::ports::{BooksError, Posted};
+use tokio::time::Instant as Moment;
 use tokio_postgres::types::ToSql;
 use vocab::{Instant, Pico};
 
@@ -45,6 +47,13 @@ struct Taken {
     outcomes: Vec<Outcome>,
     /// Others wrote something since.
     news: bool,
+    slices: Slices,
+    /// By the database's clock.
+    at: Instant,
+    /// What slice this node wants, what it is given, and since when.
+    wanted: Option<Pico>,
+    given: Option<Pico>,
+    begun: Moment,
 }
 
 /// What came of a job.
@@ -53,6 +62,8 @@ enum Outcome {
     Refused(Refusal),
     /// Nobody wants it any more.
     Dropped,
+    /// There would be money for it, but for slices that others have: to be asked again in a moment.
+    Short,
 }
 
 /// What became of a transaction.
@@ -64,6 +75,10 @@ pub(super) struct Report {
     pub done: Vec<Turn>,
     /// Accounts to be tried again because of the error.
     pub again: Vec<Turn>,
+    /// Accounts of which others have slices that somebody waits for.
+    pub short: Vec<Turn>,
+    /// What became of holds that were promised.
+    pub promised: Vec<(u64, Result<(), BooksError>)>,
     pub error: Option<PostgresError>,
     /// Something was committed.
     pub wrote: bool,
@@ -72,10 +87,11 @@ pub(super) struct Report {
     pub added: usize,
 }
 
-/// Does one piece of work. `node` is who answers for the holds that it makes.
-pub(super) async fn run(session: &Session, work: Work, node: &str) -> Report {
+/// Does one piece of work, for the node that answers for the holds that it makes.
+pub(super) async fn run(session: &Session, work: Work, options: &Options) -> Report {
     let mut report = Report::default();
     let mut taken = Vec::new();
+    let begun = Moment::now();
     for turn in work.turns {
         let jobs = turn.cell.take();
         // Nothing is done, and that is done in its turn.
@@ -90,7 +106,10 @@ pub(super) async fn run(session: &Session, work: Work, node: &str) -> Report {
         }
         match load(session, &turn.cell).await {
             Ok((id, account)) => {
-                let terms = turn.cell.lock().terms;
+                let (terms, wanted) = {
+                    let mut state = turn.cell.lock();
+                    (state.terms, state.wanted())
+                };
                 let (overdraft, opening) = (terms.overdraft, terms.opening);
                 taken.push(Taken {
                     turn,
@@ -101,6 +120,11 @@ pub(super) async fn run(session: &Session, work: Work, node: &str) -> Report {
                     opening,
                     outcomes: Vec::new(),
                     news: false,
+                    slices: Slices::default(),
+                    at: Instant::ZERO,
+                    wanted,
+                    given: None,
+                    begun,
                 });
             }
             Err(error) => {
@@ -112,7 +136,7 @@ pub(super) async fn run(session: &Session, work: Work, node: &str) -> Report {
     if taken.is_empty() {
         return report;
     }
-    let decided = match decide(session, &mut taken, work.waits, &mut report).await {
+    let decided = match decide(session, &mut taken, work.waits, options, &mut report).await {
         Ok(decided) => decided,
         Err(error) => {
             // A session that says that a lock was not to be had, or the like, is as good as before.
@@ -136,7 +160,7 @@ pub(super) async fn run(session: &Session, work: Work, node: &str) -> Report {
             return report;
         }
     };
-    match write(session, &taken, decided, node).await {
+    match write(session, &taken, decided, &options.node).await {
         Ok(()) => {
             report.wrote = true;
             for taken in taken {
@@ -164,6 +188,8 @@ struct Decided {
     /// Accounts that have new entries.
     heads: Vec<(i64, u64, Hash)>,
     tallies: Vec<(i64, u64, String)>,
+    /// Accounts of which other slices are set aside now.
+    slices: Vec<(i64, String)>,
     /// Ids that something was done with.
     touched: Vec<(i64, String)>,
 }
@@ -184,6 +210,7 @@ async fn decide(
     session: &Session,
     taken: &mut Vec<Taken>,
     waits: bool,
+    options: &Options,
     report: &mut Report,
 ) -> Result<Decided, PostgresError> {
     let ready = session.ready()?;
@@ -207,8 +234,9 @@ async fn decide(
     let (locked, past, news) = within(all).await?;
     let mut heads = HashMap::default();
     for row in &locked {
-        let head: (i64, &[u8]) = (row.try_get(1)?, row.try_get(2)?);
-        heads.insert(row.try_get::<_, i64>(0)?, (head.0.cast_unsigned(), head.1.to_vec()));
+        let (seq, hash): (i64, &[u8]) = (row.try_get(1)?, row.try_get(2)?);
+        let (slices, at): (String, Instant) = (row.try_get(3)?, rows::instant(row.try_get(4)?));
+        heads.insert(row.try_get::<_, i64>(0)?, (seq.cast_unsigned(), hash.to_vec(), slices, at));
     }
     let mut kept = Vec::with_capacity(taken.len());
     for one in taken.drain(..) {
@@ -226,16 +254,27 @@ async fn decide(
     for one in taken {
         let name = one.turn.cell.name.clone();
         let news = news.remove(&one.id).unwrap_or_default();
-        let Some((seq, hash)) = heads.get(&one.id) else { continue };
+        let Some((seq, hash, slices, at)) = heads.get(&one.id) else { continue };
         catch_up(session, one, &news, *seq, hash).await?;
+        one.slices = read(slices, &name)?;
+        one.at = *at;
         let mut of_id: HashMap<String, Vec<Entry>> = HashMap::default();
         for row in past.remove(&one.id).unwrap_or_default() {
             let entry = rows::entry(row, &name)?;
             of_id.entry(entry.op_id.clone()).or_default().push(entry);
         }
-        one.decide(of_id, &mut decided);
+        one.decide(of_id, options, &mut decided);
     }
     Ok(decided)
+}
+
+/// What is set aside for nodes. What cannot be read is nobody's to spend, so it is not passed over.
+fn read(slices: &str, account: &str) -> Result<Slices, PostgresError> {
+    if slices.is_empty() {
+        return Ok(Slices::default());
+    }
+    let bad = |error| PostgresError::Corrupt(format!("slices of account {account} cannot be read: {error}"));
+    serde_json::from_str(slices).map_err(bad)
 }
 
 /// The ids of which the record is asked what it holds: all of them. What is open here may have been ended elsewhere.
@@ -297,7 +336,9 @@ async fn catch_up(
 
 impl Taken {
     /// Decides all jobs in their order.
-    fn decide(&mut self, past: HashMap<String, Vec<Entry>>, decided: &mut Decided) {
+    fn decide(&mut self, past: HashMap<String, Vec<Entry>>, options: &Options, decided: &mut Decided) {
+        // What a node that is not heard of any more had ahead was never promised to anybody.
+        let _nobodys = self.slices.lost(self.at, None);
         self.account.set_overdraft(self.overdraft);
         let before = self.account.tally().seq;
         let mut fresh: Vec<Entry> = Vec::new();
@@ -317,7 +358,23 @@ impl Taken {
             }
         }
         for job in &mut self.jobs {
-            let outcome = one(&mut self.account, job, &past, &mut fresh);
+            let (seq, amount) = (self.account.tally().seq, aside(&job.what));
+            let covered = job.leased.is_some() && self.slices.covers(&options.node, amount);
+            // What is set aside for nodes is nobody else's.
+            let rest = self.overdraft.map(|overdraft| overdraft.minus(self.slices.total()));
+            self.account.set_overdraft(if covered { None } else { rest });
+            let mut outcome = one(&mut self.account, job, &past, &mut fresh);
+            if covered && self.account.tally().seq > seq {
+                self.slices.spend(&options.node, amount);
+            }
+            let short = |needed: Pico, available: Pico| needed <= available.plus(self.slices.total());
+            if matches!(outcome, Outcome::Refused(Refusal::Poor { needed, available }) if short(needed, available))
+                && job.answer.is_some()
+                && job.since.elapsed() < options.patience * 3 / 4
+                && self.slices.tighten(self.at)
+            {
+                outcome = Outcome::Short;
+            }
             if let What::Op(op) = &job.what {
                 touched.insert(op.id().to_owned());
             } else if let What::Orphan { id } = &job.what {
@@ -325,6 +382,10 @@ impl Taken {
             }
             self.outcomes.push(outcome);
         }
+        let available = self.account.balance().available();
+        let free = self.overdraft.map(|overdraft| available.plus(overdraft).minus(self.slices.total()));
+        self.given = self.slices.ask(&options.node, self.wanted, free, Pico::ZERO, self.at);
+        decided.slices.extend(self.slices.news().map(|text| (self.id, text)));
         let tally = self.account.tally();
         if tally.seq == before {
             return;
@@ -349,7 +410,7 @@ fn one(
     fresh: &mut Vec<Entry>,
 ) -> Outcome {
     let op = match &job.what {
-        What::Flush => return Outcome::Done(posted(account.balance(), false)),
+        What::Flush | What::Slice => return Outcome::Done(posted(account.balance(), false)),
         What::Orphan { id } => {
             let orphans = account.orphans(Instant::from_micros(u64::MAX));
             match orphans.into_iter().find(|op| op.id() == id) {
@@ -389,9 +450,9 @@ async fn write(
     decided: Decided,
     node: &str,
 ) -> Result<(), PostgresError> {
-    let Decided { columns: c, heads, tallies, touched } = decided;
+    let Decided { columns: c, heads, tallies, slices, touched } = decided;
     let (ready, client) = (session.ready()?, &session.client);
-    if heads.is_empty() {
+    if heads.is_empty() && slices.is_empty() {
         return within(async { Ok(client.batch_execute("COMMIT").await?) }).await;
     }
     let (mut of, mut ids, mut nodes, mut leases) = (vec![], vec![], vec![], vec![]);
@@ -423,6 +484,7 @@ async fn write(
         tally_seqs.push(seq.cast_signed());
         states.push(state);
     }
+    let (slices_of, slices): (Vec<i64>, Vec<String>) = slices.into_iter().unzip();
     let entries: Values<'_, 12> = [
         &c.account,
         &c.seq,
@@ -441,18 +503,21 @@ async fn write(
     let hold: Values<'_, 4> = [&of, &ids, &nodes, &leases];
     let unhold: Values<'_, 2> = [&gone_of, &gone];
     let tally: Values<'_, 3> = [&tally_of, &tally_seqs, &states];
+    let sliced: Values<'_, 2> = [&slices_of, &slices];
     let all = async {
-        let (inserted, headed, held, unheld, kept, committed) = futures::join!(
-            client.execute(&ready.insert, &entries),
-            client.execute(&ready.heads, &head),
+        let (inserted, headed, set_aside, held, unheld, kept, committed) = futures::join!(
+            OptionFuture::from((!head_of.is_empty()).then(|| client.execute(&ready.insert, &entries))),
+            OptionFuture::from((!head_of.is_empty()).then(|| client.execute(&ready.heads, &head))),
+            OptionFuture::from((!slices.is_empty()).then(|| client.execute(&ready.slices, &sliced))),
             OptionFuture::from((!of.is_empty()).then(|| client.execute(&ready.hold, &hold))),
             OptionFuture::from((!gone.is_empty()).then(|| client.execute(&ready.unhold, &unhold))),
             OptionFuture::from((!states.is_empty()).then(|| client.execute(&ready.tally, &tally))),
             client.batch_execute("COMMIT"),
         );
         // A statement that fails takes the transaction with it, whatever is said of the commit.
-        inserted?;
-        headed?;
+        inserted.transpose()?;
+        headed.transpose()?;
+        set_aside.transpose()?;
         held.transpose()?;
         unheld.transpose()?;
         kept.transpose()?;

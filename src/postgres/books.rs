@@ -43,7 +43,7 @@ impl Books for Postgres {
         };
         let found = self.inner.desk().find(account);
         let Some(cell) = found else { return Err(op) };
-        let shown = {
+        let (shown, mark) = {
             let mut state = cell.lock();
             let Some(back) = state.own.get(op.id()).copied() else { return Err(op) };
             if self.inner.waiting.load(Ordering::Acquire) >= self.inner.options.waiting {
@@ -54,21 +54,34 @@ impl Books for Postgres {
             let effect = Effect { back, settled };
             state.expect(effect);
             let shown = state.shown();
+            // Whoever waits for the end waits for the beginning.
+            let mark = state.told.get(op.id()).copied().map(Mark).unwrap_or_default();
             drop(state);
             let mut job = Job::new(What::Op(op), now, None);
             job.effect = effect;
             self.inner.push(&cell, [job]);
-            shown
+            (shown, mark)
         };
         if self.inner.closed.load(Ordering::Acquire) {
             return Ok(Err(BooksError::Down("the ledger is closed".into())));
         }
-        Ok(Ok(batch::posted(shown, true)))
+        Ok(Ok(Posted { mark, ..batch::posted(shown, true) }))
     }
 
-    /// What was answered is committed. Only ends of requests are told of before, and nobody waits for those.
-    async fn durable(&self, _: Mark) -> Result<(), BooksError> {
-        Ok(())
+    /// A hold out of this node's slice is certain too.
+    fn hold_at_once(
+        &self,
+        account: &str,
+        op: Op,
+        now: Instant,
+        chosen: bool,
+    ) -> Result<Result<Posted, BooksError>, Op> {
+        if chosen { Err(op) } else { self.inner.hold_at_once(account, op, now) }
+    }
+
+    /// What was answered is committed, but for ends of requests, which nobody waits for, and holds out of a slice.
+    async fn durable(&self, mark: Mark) -> Result<(), BooksError> {
+        if mark == Mark::default() { Ok(()) } else { self.inner.kept(mark).await }
     }
 
     async fn balance(&self, account: &str) -> Result<Balance, BooksError> {

@@ -3,6 +3,7 @@
 //! An account is in the line once, however much waits in it, and nobody else touches it while somebody works on it. One
 //! whose row another node has locked stands aside for a moment, so that nobody waits for an account but its own requests.
 
+use super::lease::Lease;
 use billing::{Account, Balance, Hash, Op};
 use foldhash::HashMap;
 use relay::config::Terms;
@@ -21,6 +22,9 @@ const OPERATIONS: usize = 256;
 /// How long an account stands aside that another node has.
 const ASIDE: Duration = Duration::from_millis(2);
 
+/// How long one stands aside that is short of money while others have slices of it.
+const SHORT: Duration = Duration::from_millis(25);
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum What {
@@ -31,6 +35,8 @@ pub(super) enum What {
     },
     /// Nothing: says that what was asked before is done.
     Flush,
+    /// Says something of this node's slice.
+    Slice,
 }
 
 pub(super) type Answer = oneshot::Sender<Result<Posted, BooksError>>;
@@ -45,11 +51,15 @@ pub(super) struct Job {
     pub effect: Effect,
     /// The entry that was sent for it, when nobody knows whether it was committed.
     pub sent: Option<Hash>,
+    /// It was held out of this node's slice, and that was promised.
+    pub leased: Option<u64>,
+    pub since: Moment,
 }
 
 impl Job {
     pub fn new(what: What, now: Instant, answer: Option<Answer>) -> Self {
-        Self { what, now, answer, effect: Effect::default(), sent: None }
+        let (effect, since) = (Effect::default(), Moment::now());
+        Self { what, now, answer, effect, sent: None, leased: None, since }
     }
 
     /// Whoever asked has gone, and nothing was done yet.
@@ -80,6 +90,12 @@ pub(super) struct State {
     pub terms: Terms,
     /// What is set aside for requests of this node that have not ended.
     pub own: HashMap<String, Pico>,
+    /// This node's slice of the balance.
+    pub lease: Option<Lease>,
+    /// What there was no slice for.
+    pub keen: Option<Pico>,
+    /// Holds out of it that are not written yet, with what was promised.
+    pub told: HashMap<String, u64>,
     /// As it was after this node's last transaction.
     pub balance: Balance,
     /// Ends that are told of and not written.
@@ -179,6 +195,9 @@ impl Desk {
             queued: false,
             terms: terms(),
             own: HashMap::default(),
+            lease: None,
+            keen: None,
+            told: HashMap::default(),
             balance: Balance::default(),
             coming: Effect::default(),
             used: now,
@@ -194,7 +213,17 @@ impl Desk {
 
     /// To be tried again in a moment.
     pub fn stand_aside(&mut self, turn: Turn, now: Moment) {
-        self.aside.push_back((now + ASIDE, turn));
+        self.put_aside(turn, now + ASIDE);
+    }
+
+    /// To be tried again when others have given back what they have ahead.
+    pub fn stand_short(&mut self, turn: Turn, now: Moment) {
+        self.put_aside(turn, now + SHORT);
+    }
+
+    fn put_aside(&mut self, turn: Turn, until: Moment) {
+        let place = self.aside.partition_point(|(at, _)| *at <= until);
+        self.aside.insert(place, (until, turn));
     }
 
     /// When somebody who stands aside is to be looked at.
@@ -253,7 +282,8 @@ impl Desk {
             // Whoever has it in his hands is just about to use it.
             Arc::strong_count(cell) > 1 || {
                 let state = cell.lock();
-                state.queued || !state.waiting.is_empty() || !state.own.is_empty() || state.used >= since
+                let under_way = !state.own.is_empty() || state.lease.is_some();
+                state.queued || !state.waiting.is_empty() || under_way || state.used >= since
             }
         });
     }

@@ -13,8 +13,12 @@
 //! - A node answers for the holds that it made, as long as it is heard of (`tend`). Those of a node that is silent, and those
 //!   whose lease has ended, are settled at their estimate by whoever finds them.
 //!
-//! No slices are given to nodes: every hold is decided behind the account's lock. So nobody overspends whatever dies, and
-//! what a dead node leaves set aside is its open holds, until it has been silent for [`Options::silent`].
+//! Every hold is decided behind the account's lock, or out of a slice that was set aside behind it (`lease`). So nobody
+//! overspends whatever dies, and what a dead node leaves set aside is its open holds, until it has been silent for
+//! [`Options::silent`], and its slices, for a minute.
+//!
+//! Beside the books are what else nodes have in common: managed keys (`keys`), answers under idempotency keys (`answers`), and
+//! what is counted against limits (`meters`).
 
 mod address;
 mod alerts;
@@ -24,6 +28,7 @@ mod books;
 mod desk;
 mod error;
 mod keys;
+mod lease;
 mod load;
 mod meters;
 mod reader;
@@ -115,6 +120,7 @@ struct Inner {
     readers: Mutex<Vec<Session>>,
     reading: Semaphore,
     tending: tokio::sync::Mutex<tend::Tending>,
+    promises: Mutex<lease::Promises>,
 }
 
 impl Postgres {
@@ -166,6 +172,10 @@ impl Postgres {
     /// Writes what waits, for a bounded time, and ends all connections. Posting afterwards fails.
     pub fn close(&self) {
         let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        // Nobody would hear it.
+        if self.inner.down().is_none() {
+            self.inner.tell_leases(true);
+        }
         self.inner.closing.store(true, Ordering::Release);
         self.inner.farewell.notify_one();
         self.inner.bell.notify_one();
@@ -194,6 +204,7 @@ impl Inner {
             readers: Mutex::default(),
             reading: Semaphore::new(options.sessions.max(1)),
             tending: tokio::sync::Mutex::default(),
+            promises: Mutex::default(),
             options,
         }
     }
@@ -229,6 +240,10 @@ impl Inner {
         state.queued = true;
         let how = if state.known.is_some() { How::Together } else { How::Alone };
         Some(Turn { cell: Arc::clone(cell), how })
+    }
+
+    fn promises(&self) -> MutexGuard<'_, lease::Promises> {
+        self.promises.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn trouble(&self) -> MutexGuard<'_, Option<(Moment, String)>> {
@@ -272,6 +287,7 @@ impl Inner {
         for cell in self.desk().all() {
             cell.lock().waiting.clear();
         }
+        self.promises().end_all("the ledger is closed");
         let lost = self.waiting.load(Ordering::Acquire);
         if lost > 0 {
             tracing::error!(

@@ -4,15 +4,16 @@ use super::PostgresError;
 use tokio_postgres::{Client, GenericClient};
 
 /// What brings the tables from the version of its place to the next.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("v1.sql"),
     include_str!("v2.sql"),
     include_str!("v3.sql"),
     include_str!("v4.sql"),
     include_str!("v5.sql"),
+    include_str!("v6.sql"),
 ];
 
-const VERSION: i32 = 5;
+const VERSION: i32 = 6;
 
 /// `weir`, as a number: whoever holds this advisory lock works on the tables.
 const LOCK: i64 = 0x7765_6972;

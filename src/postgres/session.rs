@@ -50,7 +50,7 @@ impl Sessions {
             within(schema::migrate(&mut session.client)).await?;
             self.migrated.store(true, Ordering::Release);
         }
-        session.ready = Some(within(Ready::prepare(&session.client)).await?);
+        session.ready = Some(Box::new(within(Ready::prepare(&session.client)).await?));
         Ok(session)
     }
 
@@ -58,7 +58,7 @@ impl Sessions {
     pub async fn open_to_read(&self) -> Result<Session, PostgresError> {
         let mut session = connect(&self.address, &self.runtime).await?;
         within(schema::check(&session.client)).await?;
-        session.ready = Some(within(Ready::prepare(&session.client)).await?);
+        session.ready = Some(Box::new(within(Ready::prepare(&session.client)).await?));
         Ok(session)
     }
 }
@@ -91,7 +91,7 @@ fn late(_: tokio::time::error::Elapsed) -> PostgresError {
 pub(super) struct Session {
     pub client: Client,
     driver: AbortHandle,
-    ready: Option<Ready>,
+    ready: Option<Box<Ready>>,
 }
 
 impl Session {
@@ -101,7 +101,7 @@ impl Session {
 
     /// The statements that were made ready.
     pub fn ready(&self) -> Result<&Ready, PostgresError> {
-        self.ready.as_ref().ok_or_else(|| PostgresError::Unreachable("the session is not ready".into()))
+        self.ready.as_deref().ok_or_else(|| PostgresError::Unreachable("the session is not ready".into()))
     }
 }
 
@@ -122,6 +122,7 @@ pub(super) struct Ready {
     pub hold: Statement,
     pub unhold: Statement,
     pub tally: Statement,
+    pub slices: Statement,
     pub entries: Statement,
 }
 
@@ -142,11 +143,12 @@ impl Ready {
         let entries = format!(
             "SELECT account, {columns} FROM weir.entry AS e WHERE account = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4"
         );
-        let (lock, wait, past, news, insert, heads, hold, unhold, tally, entries) = futures::try_join!(
-            client.prepare(
-                "SELECT id, head_seq, head_hash FROM weir.account WHERE id = ANY($1) ORDER BY id FOR UPDATE SKIP LOCKED"
-            ),
-            client.prepare("SELECT id, head_seq, head_hash FROM weir.account WHERE id = ANY($1) ORDER BY id FOR UPDATE"),
+        let lock = "SELECT id, head_seq, head_hash, slices, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint \
+                    FROM weir.account WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+        let skip = format!("{lock} SKIP LOCKED");
+        let (lock, wait, past, news, insert, heads, hold, unhold, tally, slices, entries) = futures::try_join!(
+            client.prepare(&skip),
+            client.prepare(lock),
             client.prepare(&past),
             client.prepare(&news),
             client.prepare(
@@ -172,8 +174,12 @@ impl Ready {
                 "INSERT INTO weir.tally (account, seq, state) SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[]) \
                  ON CONFLICT (account) DO UPDATE SET seq = excluded.seq, state = excluded.state"
             ),
+            client.prepare(
+                "UPDATE weir.account AS a SET slices = n.slices FROM unnest($1::int8[], $2::text[]) AS n (id, slices) \
+                 WHERE a.id = n.id"
+            ),
             client.prepare(&entries),
         )?;
-        Ok(Self { lock, wait, past, news, insert, heads, hold, unhold, tally, entries })
+        Ok(Self { lock, wait, past, news, insert, heads, hold, unhold, tally, slices, entries })
     }
 }

@@ -3,7 +3,7 @@
 use super::batch::{self, Report};
 use super::desk::{How, Turn, Work};
 use super::session::Session;
-use super::{Inner, tend};
+use super::{Inner, lease, tend};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub(super) async fn all(inner: &Arc<Inner>, first: Option<Session>) {
         .map(|_| tokio::spawn(worker(Arc::clone(inner), first.take())))
         .collect();
     let beating = tokio::spawn(tend::beat(Arc::clone(inner)));
+    let leasing = tokio::spawn(lease::tend(Arc::clone(inner)));
     inner.farewell.notified().await;
     let until = Moment::now() + inner.options.farewell;
     for mut worker in workers {
@@ -28,6 +29,7 @@ pub(super) async fn all(inner: &Arc<Inner>, first: Option<Session>) {
         }
     }
     beating.abort();
+    leasing.abort();
 }
 
 async fn worker(inner: Arc<Inner>, mut session: Option<Session>) {
@@ -57,7 +59,7 @@ async fn worker(inner: Arc<Inner>, mut session: Option<Session>) {
             continue;
         };
         let waits = work.waits;
-        let report = batch::run(&open, work, &inner.options.node).await;
+        let report = batch::run(&open, work, &inner.options).await;
         if waits {
             inner.desk().waited();
         }
@@ -141,6 +143,12 @@ fn settle(inner: &Inner, report: Report) {
     for Turn { cell, how } in report.locked {
         let times = if let How::Contended(times) = how { times.saturating_add(1) } else { 1 };
         inner.desk().stand_aside(Turn { cell, how: How::Contended(times) }, now);
+    }
+    for (mark, how) in report.promised {
+        inner.promises().end(mark, how);
+    }
+    for turn in report.short {
+        inner.desk().stand_short(turn, now);
     }
     for turn in report.again {
         inner.desk().line_up(turn);

@@ -1,12 +1,15 @@
 //! What nodes over one PostgreSQL have in common besides the books: keys, answers under keys, and limits; each node a process of
 //! its own behind no balancer but the test.
 
-use crate::net::{Reply, request, until};
+use crate::net::{Conn, Reply, request, until};
 use crate::postgres::{VARIABLE, cluster};
 use crate::process::{Setup, Weir};
 use crate::upstream::{Upstream, WHOLE, delta};
 use crate::world::{body, own, streamed};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const ADMIN: &str = "an operator's key";
@@ -189,4 +192,56 @@ fn a_node_that_is_killed_has_its_places_for_ten_seconds() {
     let waited = begun.elapsed();
     assert!(waited > Duration::from_secs(5) && waited < Duration::from_secs(20), "{waited:?}");
     until(Duration::from_secs(5), "and so is the next", || (status(1) == 200).then_some(()));
+}
+
+/// Requests whose ids weir makes are held out of slices, and go upstream while their holds are being written.
+#[test]
+fn a_node_is_killed_and_every_answer_that_left_is_in_the_books() {
+    let Some(mut all) = Nodes::start("silent_ms = 15000\n", at_once()) else { return };
+    let (answered, stop) = (Mutex::new(BTreeMap::new()), AtomicBool::new(false));
+    let enough = |count: usize| {
+        until(Duration::from_secs(90), "there is load", || {
+            (answered.lock().unwrap().len() >= count).then_some(())
+        });
+    };
+    let addresses: Vec<_> = all.nodes.iter().map(|node| node.address).collect();
+    std::thread::scope(|scope| {
+        for n in 0..6 {
+            let (address, answered, stop) = (addresses[n % 3], &answered, &stop);
+            scope.spawn(move || {
+                let ask = request("POST", "/v1/chat/completions", &[], body("hi").to_string().as_bytes());
+                let mut conn = Conn::open(address);
+                while !stop.load(Ordering::SeqCst)
+                    && std::io::Write::write_all(&mut conn.stream, &ask).is_ok()
+                {
+                    let Ok(reply) = conn.reply() else { return };
+                    let id = reply.told("x-request-id").to_owned();
+                    assert_eq!(reply.status, 200, "{id}: {}", reply.text());
+                    let cost = crate::books::pico(reply.told("x-cost-usd"));
+                    answered.lock().unwrap().insert(id, cost);
+                }
+            });
+        }
+        enough(300);
+        all.nodes[0].process.kill();
+        let before = answered.lock().unwrap().len();
+        enough(before + 200);
+        stop.store(true, Ordering::SeqCst);
+    });
+    let living = &all.nodes[1];
+    until(Duration::from_secs(90), "what the dead node left is settled", || {
+        (living.verify().1 == 0).then_some(())
+    });
+    let mut by_id = BTreeMap::new();
+    for event in living.usage() {
+        let id = event["request_id"].as_str().unwrap().to_owned();
+        assert!(by_id.insert(id.clone(), event).is_none(), "{id} ended twice");
+    }
+    for (id, cost) in answered.into_inner().unwrap() {
+        let event = by_id.get(&id).unwrap_or_else(|| panic!("{id} was answered and is not in the books"));
+        assert!(
+            crate::books::amount(&event["cost_usd"]) == cost || event["estimated"] == true,
+            "{id}: {event}"
+        );
+    }
 }

@@ -93,6 +93,7 @@ pub fn ask(errand: &Errand, body: &Value, now: Instant, seed: u64) -> Ask {
     let wishes = Wishes { session: errand.session.clone(), ..Wishes::default() };
     Ask {
         id: errand.id.clone(),
+        chosen: false,
         account: errand.account.into(),
         key: None,
         user: None,

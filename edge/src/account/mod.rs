@@ -8,7 +8,6 @@ mod counts;
 mod import;
 mod letter;
 mod shelf;
-mod slices;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +19,8 @@ pub use letter::{Done, Found, Letter, Post, Progress, Read, Reply, Slice, Verifi
 pub use shelf::memory;
 pub use shelf::{Shelf, note};
 
-use billing::{Account, Entry, Line, Op, Refusal, Tally};
+use billing::{Account, Entry, Line, Op, Refusal, Slices, Tally};
 use relay::config::Terms;
-use slices::Slices;
 use std::collections::BTreeSet;
 use std::fmt;
 use vocab::{Duration, Instant, Pico, Usage};
@@ -142,7 +140,7 @@ impl<S: Shelf> Desk<S> {
             let free = terms
                 .overdraft
                 .map(|overdraft| reply.balance.available().plus(overdraft).minus(self.slices.total()));
-            reply.slice = self.slices.ask(slice, free, told, now);
+            reply.slice = self.slices.ask(&slice.of, slice.want, free, told, now);
         }
         self.keep(&fresh)?;
         self.note_slices()?;

@@ -138,6 +138,7 @@ impl Call<'_> {
         }
         Ask {
             id: self.id.to_owned(),
+            chosen: self.chosen,
             account: self.caller.account.clone(),
             key: self.caller.key.clone(),
             user: self.caller.user.clone(),
@@ -200,6 +201,7 @@ mod tests {
         let settings = Settings::default();
         let call = Call {
             id: "req-1",
+            chosen: true,
             head: &head,
             protocol: crate::refusal::Protocol::Si,
             settings: &settings,

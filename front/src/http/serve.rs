@@ -49,6 +49,8 @@ pub struct Front {
 /// A request whose sender is known.
 pub(super) struct Call<'a> {
     pub id: &'a str,
+    /// That is the caller's choice.
+    pub chosen: bool,
     pub head: &'a request::Parts,
     /// In whose words it is answered.
     pub protocol: Protocol,
@@ -162,6 +164,7 @@ impl Front {
             Ok((route, rest, caller)) => {
                 let call = Call {
                     id: &id,
+                    chosen: asked_id == Some(id.as_str()),
                     head: &head,
                     protocol,
                     settings: &settings,

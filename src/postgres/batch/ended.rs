@@ -2,27 +2,51 @@
 
 use super::{Outcome, Report, Taken};
 use crate::postgres::PostgresError;
-use crate::postgres::desk::{Answer, Cell, How, Job, Turn, What};
-use billing::{Account, Op};
+use crate::postgres::desk::{Answer, Cell, How, Job, State, Turn, What};
+use billing::{Account, Op, Refusal};
 use relay::ports::{BooksError, Mark, Posted};
 use std::collections::VecDeque;
 
 /// Tells everybody what came of it.
 pub(super) fn finish(taken: Taken, report: &mut Report) {
-    let Taken { turn, id, account, jobs, outcomes, news, .. } = taken;
-    let mut unwanted = Vec::new();
-    report.finished += jobs.len();
+    let Taken { turn, id, account, jobs, outcomes, news, wanted, given, begun, .. } = taken;
+    let (mut unwanted, mut short) = (Vec::new(), Vec::new());
     {
         let mut state = turn.cell.lock();
         state.balance = account.balance();
         if news {
             // What others ended, as a sweep does, is not ours any more.
-            state.own.retain(|id, _| account.open(id).is_some());
+            let State { own, told, .. } = &mut *state;
+            own.retain(|id, _| told.contains_key(id) || account.open(id).is_some());
         }
         for (job, outcome) in jobs.into_iter().zip(outcomes) {
-            let Job { what, now, answer: waiting, effect, .. } = job;
+            if matches!(outcome, Outcome::Short) {
+                short.push(job);
+                continue;
+            }
+            report.finished += 1;
+            let Job { what, now, answer: waiting, effect, leased, .. } = job;
             state.came(effect);
+            if let (Some(mark), What::Op(op)) = (leased, &what) {
+                state.told.remove(op.id());
+                let how = match &outcome {
+                    Outcome::Refused(refusal) => Err(BooksError::Refused(refusal.clone())),
+                    // It was another request's.
+                    Outcome::Done(done) if !done.fresh => {
+                        Err(BooksError::Refused(Refusal::Conflict { id: op.id().into() }))
+                    }
+                    _ => Ok(()),
+                };
+                if how.is_err() {
+                    state.own.remove(op.id());
+                }
+                report.promised.push((mark, how));
+            }
             match outcome {
+                Outcome::Short => {}
+                Outcome::Refused(refusal) if leased.is_some() => tracing::error!(
+                    account = turn.cell.name, %refusal, "a hold out of a slice was not taken: its request is told so"
+                ),
                 Outcome::Dropped => drop(answer(waiting, Ok(posted(account.balance(), false)))),
                 Outcome::Refused(refusal) => match (waiting, what) {
                     (Some(waiting), _) => drop(answer(Some(waiting), Err(BooksError::Refused(refusal)))),
@@ -35,7 +59,8 @@ pub(super) fn finish(taken: Taken, report: &mut Report) {
                 },
                 Outcome::Done(done) => {
                     let hold = match &what {
-                        What::Op(Op::Hold { id, .. }) if done.fresh => Some(id),
+                        // Of one that was told of before it is known already, and it may have ended.
+                        What::Op(Op::Hold { id, .. }) if done.fresh && leased.is_none() => Some(id),
                         What::Op(Op::Extend { id, .. }) if done.fresh && state.own.contains_key(id) => {
                             Some(id)
                         }
@@ -51,6 +76,7 @@ pub(super) fn finish(taken: Taken, report: &mut Report) {
                 }
             }
         }
+        state.given(given, wanted, begun);
         report.added += unwanted.len();
         for (id, now) in unwanted {
             // Whoever wanted it gave up waiting just before it was made.
@@ -58,6 +84,14 @@ pub(super) fn finish(taken: Taken, report: &mut Report) {
             state.waiting.push_front(Job::new(What::Op(op), now, None));
         }
         state.known = Some((id, account));
+        if !short.is_empty() {
+            let mut waiting: VecDeque<Job> = short.into();
+            waiting.append(&mut state.waiting);
+            state.waiting = waiting;
+            drop(state);
+            report.short.push(Turn { cell: turn.cell, how: How::Together });
+            return;
+        }
     }
     report.done.push(Turn { cell: turn.cell, how: How::Together });
 }
@@ -83,6 +117,11 @@ pub(super) fn fail(turn: Turn, jobs: Vec<Job>, error: &PostgresError, report: &m
     let mut state = turn.cell.lock();
     for job in jobs {
         state.came(job.effect);
+        if let (Some(mark), What::Op(op)) = (job.leased, &job.what) {
+            state.told.remove(op.id());
+            state.own.remove(op.id());
+            report.promised.push((mark, Err(BooksError::Down(error.to_string()))));
+        }
         if let (None, What::Op(op)) = (&job.answer, &job.what) {
             tracing::error!(account = turn.cell.name, id = op.id(), %error, "a request's end could not be written");
         }

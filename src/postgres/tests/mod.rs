@@ -8,6 +8,7 @@ mod keys;
 mod law;
 mod limits;
 mod proxy;
+mod slices;
 mod stories;
 mod sums;
 mod tables;

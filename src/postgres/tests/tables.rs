@@ -18,7 +18,7 @@ fn many_nodes_make_the_tables_once() {
             node.join().unwrap();
         }
     });
-    assert_eq!(base.sql("SELECT count(*) FROM weir.migration"), "5");
+    assert_eq!(base.sql("SELECT count(*) FROM weir.migration"), "6");
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn tables_of_a_later_weir_are_left_alone() {
     base.sql("INSERT INTO weir.migration (version) VALUES (99)");
     let address = || Address::parse(&base.url()).unwrap();
     let refused = Postgres::open(address(), options("b", None, 0)).map(drop).unwrap_err();
-    assert!(matches!(refused, PostgresError::Newer { found: 99, known: 5 }), "{refused}");
+    assert!(matches!(refused, PostgresError::Newer { found: 99, known: 6 }), "{refused}");
     let refused = Reader::open(address()).map(drop).unwrap_err();
     assert!(matches!(refused, PostgresError::Newer { .. }), "{refused}");
 }
