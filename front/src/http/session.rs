@@ -263,6 +263,8 @@ impl Converser {
     fn call<'a>(&'a self, id: &'a str, asking: &'a Asking) -> Call<'a> {
         Call {
             id,
+            // The session's part of it is the client's.
+            chosen: true,
             head: &self.head,
             protocol: Protocol::Si,
             settings: &asking.settings,

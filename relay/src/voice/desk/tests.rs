@@ -4,7 +4,8 @@ const PCM: Sound = Sound::of(Codec::Pcm).at(8_000);
 
 /// A tone and a tenth of a second of silence behind it.
 fn tone(every: usize, millis: usize, rate: usize) -> Vec<u8> {
-    let wave = (0..millis * rate / 1_000).map(|n| if n / every % 2 == 0 { 4_000_i16 } else { -4_000 });
+    let wave =
+        (0..millis * rate / 1_000).map(|n| if (n / every).is_multiple_of(2) { 4_000_i16 } else { -4_000 });
     wave.chain(std::iter::repeat_n(0, rate / 10)).flat_map(i16::to_le_bytes).collect()
 }
 
@@ -78,7 +79,7 @@ fn nothing_and_silence_are_faults() {
 
 #[test]
 fn samples_of_any_container_become_any_other() {
-    let samples: Vec<i16> = (0..4_000).map(|n| if n / 8 % 2 == 0 { 4_000 } else { -4_000 }).collect();
+    let samples: Vec<i16> = (0..4_000).map(|n| if (n / 8) % 2 == 0 { 4_000 } else { -4_000 }).collect();
     let wav = audio::Wrap::whole(Plain::Wav, 16_000, &samples);
     let mut desk = Desk::new(PCM, Sound::of(Codec::Wav));
     let heard = [take(&mut desk, &wav, 999), end(&mut desk)].concat();
