@@ -125,7 +125,7 @@ fn everybody_hears_the_same_in_every_format() {
                 );
                 let first = told.lines().find(|l| l.contains("-->")).unwrap();
                 assert!(first.starts_with(&format!("00:00:00{point}000 --> 00:00:")), "{model}: {first}");
-                let last = told.lines().filter(|l| l.contains("-->")).next_back().unwrap();
+                let last = told.lines().rfind(|l| l.contains("-->")).unwrap();
                 assert!(last.ends_with(&format!("--> 00:00:09{point}600")), "{model}: {last}");
             };
             match format {
