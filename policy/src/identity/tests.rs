@@ -52,6 +52,7 @@ fn a_key_is_found_wherever_it_is_sent() {
         (vec![("authorization", "bearer  wk_bob")], None),
         (vec![("x-api-key", "wk_bob")], None),
         (vec![("x-goog-api-key", "wk_bob")], None),
+        (vec![("xi-api-key", "wk_bob")], None),
         (vec![], Some("alt=sse&key=wk_bob")),
     ] {
         for from in [HOME, AWAY] {
