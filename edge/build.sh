@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the Worker into build/ and says how large it is: `bash edge/build.sh`. Fails above 1.2 MB gzipped.
+# Builds the Worker into build/ and says how large it is: `bash edge/build.sh`. Fails above 1.35 MB gzipped.
 #
 # Needs Node, the target wasm32-unknown-unknown (rustup target add wasm32-unknown-unknown) and worker-build, which it
 # installs where it is missing. wrangler runs this by itself (wrangler.toml).
@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 WORKER_BUILD=0.8.7
-LARGEST=1200000
+LARGEST=1350000
 
 command -v worker-build >/dev/null || cargo install --quiet worker-build --version "$WORKER_BUILD"
 

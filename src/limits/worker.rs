@@ -183,6 +183,16 @@ impl Worker {
                 }
             }
         }
+        // What was let in just now is news too, and a counter is carried with all of its news: what was ahead stands for none of them
+        // there.
+        if !bag.rows.is_empty() {
+            for letter in std::mem::take(&mut desk.inbox) {
+                for rule in letter.rules() {
+                    bag.take(&mut desk, &rule.counter, &rule.quotas, now);
+                }
+                bag.letters.push(letter);
+            }
+        }
         if closing {
             bag.rows.values_mut().for_each(|row| row.wanted = policy::limit::Ahead::NOTHING);
         }
@@ -210,7 +220,8 @@ impl Worker {
             Some((name.clone(), read(state)))
         });
         let mut board = Board::new(self.inner.table.node(), TERMS, kept);
-        let here: HashSet<Arc<str>> = board.rows().map(|(name, _)| name.clone()).collect();
+        let here = board.rows().map(|(name, _)| name.clone()).collect();
+        let here = all_told(here, &self.waiting, &letters);
         let mut done = Done::default();
         let (mut told, mut asks) = (Vec::new(), Vec::new());
         let mut stuck = HashSet::default();
@@ -314,6 +325,33 @@ impl Worker {
         }
         let mut desk = self.inner.desk();
         rows.keys().for_each(|counter| desk.lose(counter));
+    }
+}
+
+/// Of the counters that are here those of which all news can be told: about another nothing is decided, as what was ahead of it stands
+/// for requests that nobody there has heard of.
+fn all_told(
+    mut here: HashSet<Arc<str>>,
+    waiting: &VecDeque<Letter>,
+    letters: &[Letter],
+) -> HashSet<Arc<str>> {
+    let took = |letter: &&Letter| matches!(letter, Letter::Took { .. });
+    for rule in waiting.iter().filter(took).flat_map(Letter::rules) {
+        here.remove(&rule.counter);
+    }
+    // One that cannot be told under one of its counters is told under none.
+    loop {
+        let all_here = |letter: &&Letter| letter.rules().iter().all(|rule| here.contains(&rule.counter));
+        let untold = letters.iter().filter(took).filter(|letter| !all_here(letter));
+        let lost: Vec<Arc<str>> = untold
+            .flat_map(Letter::rules)
+            .map(|rule| rule.counter.clone())
+            .filter(|counter| here.contains(counter))
+            .collect();
+        if lost.is_empty() {
+            return here;
+        }
+        here.retain(|counter| !lost.contains(counter));
     }
 }
 

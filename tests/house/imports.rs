@@ -16,7 +16,7 @@ fn allowed(name: &str) -> &'static [&'static str] {
         "providers" => &["json", "vocab"],
         "relay" => &["audio", "tokens", "vocab", "router", "providers", "policy", "billing"],
         // Not router and not providers: the front door does not know how a choice is made or how a provider talks.
-        "front" => &["json", "tokens", "vocab", "policy", "billing", "relay"],
+        "front" => &["audio", "json", "tokens", "vocab", "policy", "billing", "relay"],
         // Not providers: a fake that shared code with the adapter could only agree with it.
         "lab" => &["vocab", "billing", "relay"],
         // Judges choices by the data, so it knows how one is made and nothing of who is asked.

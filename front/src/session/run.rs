@@ -241,7 +241,7 @@ where
             Message::Text(text) => text,
         };
         match words::read(&text) {
-            Err(refusal) => self.tell(refused(&refusal, None, None)),
+            Err(refusal) => self.refuse(&refusal),
             Ok(Said::Ping) => self.tell(Object::of("pong").end()),
             Ok(Said::Close) => return Some(End::Closed),
             Ok(Said::Interrupt) => self.interrupt(),
@@ -256,18 +256,18 @@ where
                 self.tell(told.end());
             }
             Ok(Said::Text { text }) if text.trim().is_empty() => {
-                self.refuse("invalid_request", "text: expected a text, got an empty one");
+                let message = "text: expected a text, got an empty one";
+                self.refuse(&Refusal::new(400, "invalid_request", message));
             }
             Ok(Said::Text { text }) => return self.begin(Input::Text(text)),
             Ok(Said::AudioEnd { format }) => {
                 let sound = Bytes::from(std::mem::take(&mut self.sound));
                 if std::mem::take(&mut self.too_long) {
-                    self.refuse(
-                        "audio_too_long",
-                        &format!("The sound of a turn has at most {SOUND_MAX} bytes."),
-                    );
+                    let message = format!("The sound of a turn has at most {SOUND_MAX} bytes.");
+                    self.refuse(&Refusal::new(413, "audio_too_long", message));
                 } else if sound.is_empty() {
-                    self.refuse("invalid_request", "audio_end: no sound was sent before it");
+                    let message = "audio_end: no sound was sent before it";
+                    self.refuse(&Refusal::new(400, "invalid_request", message));
                 } else {
                     return self
                         .begin(Input::Sound { sound, format: format.unwrap_or_else(|| "wav".into()) });
@@ -277,8 +277,8 @@ where
         None
     }
 
-    fn refuse(&mut self, code: &str, message: &str) {
-        self.tell(refused(&Refusal::new(400, code, message), None, None));
+    fn refuse(&mut self, refusal: &Refusal) {
+        self.tell(refused(refusal, None, None));
     }
 
     fn gather(&mut self, piece: &[u8]) {
