@@ -94,7 +94,7 @@ fn a_tag_has_a_budget_of_its_own_and_it_outlives_a_restart() {
     let ask = body("hello");
     let one = set_aside(&world.weir, &ask);
     let text = format!("[accounts.local.budget.tags.\"team=red\"]\ntotal_usd = {:?}\n", usd(one + one / 10));
-    let world = World::with(1, &text, &[]);
+    let mut world = World::with(1, &text, &[]);
     let tagged = |weir: &Weir, tags: &str| {
         weir.ask("POST", "/v1/chat/completions", &[("X-Weir-Tags", tags)], &ask.to_string())
     };
@@ -111,12 +111,10 @@ fn a_tag_has_a_budget_of_its_own_and_it_outlives_a_restart() {
     assert!(served >= 1 && refused.text().contains("tag:team=red/total"), "{}", refused.text());
     tagged(&world.weir, "team=blue").is(200);
     let spent = budget(&world.weir, "tag:team=red/total");
-    let World { setup, weir, .. } = &world;
-    weir.process.signal("TERM");
-    crate::net::until(Duration::from_secs(10), "it ends", || {
-        std::net::TcpStream::connect(weir.address).is_err().then_some(())
-    });
-    let again = setup.start();
+    world.weir.process.signal("TERM");
+    // It lets go of its books last of all.
+    assert!(world.weir.process.ends(Duration::from_secs(20)).success());
+    let again = world.setup.start();
     assert_eq!(budget(&again, "tag:team=red/total"), spent);
     tagged(&again, "team=red").is(402);
     tagged(&again, "team=blue").is(200);
